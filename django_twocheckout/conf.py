@@ -1,0 +1,62 @@
+"""Reads the project's ``TWOCHECKOUT`` setting, afresh each time it is asked; the only room that does."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_type_hints
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+class ConfigurationError(ImproperlyConfigured):
+    """A setting is missing or wrong. No TwoCheckoutError: a mistake at home must not look like trouble on the way."""
+
+
+class Conf:
+    """The settings with their defaults. What has no default is required."""
+
+    MERCHANT_CODE: str
+    """The merchant code: Control Panel, Integrations, Webhooks & API."""
+    SECRET_KEY: str
+    """The secret key of the same page; not one of the secret words of buy links or INS."""
+    BASE_URL: str = "https://api.2checkout.com/rest/6.0/"
+    """Where the API is; HTTPS unless it is this very machine."""
+    HASH_ALGORITHM: str = "sha3-256"
+    """The signature's hash: ``"sha3-256"`` or ``"sha256"``."""
+    TIMEOUT: float | tuple[float, float] = (5, 30)
+    """Seconds, or a pair: seconds to connect, seconds to wait for the answer."""
+    REFERENCE_PREFIX: str = "dj-"
+    """What new external references begin with; keeps two sites on one account apart, and references from looking like numbers."""
+    READ_BEFORE_WRITE: bool = True
+    """Fetch and merge before an update, so that what changed at 2Checkout lives. False: one request, our row as it is."""
+    CONFLICT: Literal["local", "remote"] = "local"
+    """Who wins in a field that changed on both sides: ``"local"`` or ``"remote"``."""
+    END_USER_UPDATE: bool = False
+    """Let updates reach the end-user details of all the customer's subscriptions too."""
+    PUSH_ON_SAVE: bool = True
+    """Wake a worker after each save. False: saves only mark the row; the sweep, the command or the admin push it."""
+    BATCH_SIZE: int = 100
+    """How many due rows a worker takes at a time."""
+    CONCURRENCY: int = 4
+    """How many customers a worker pushes side by side. 2Checkout documents no limit, so the default is a polite one."""
+    MAX_ATTEMPTS: int = 12
+    """After so many unsuccessful tries a row is failed and waits for a person or the next save. With 12, about two hours."""
+    QUEUE: str | None = None
+    """The Celery queue for our tasks; None leaves it to the project's routing."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.isupper():
+            return super().__getattribute__(name)
+        given = getattr(settings, "TWOCHECKOUT", None) or {}
+        if isinstance(given, dict) and name in given:
+            return given[name]
+        try:
+            return super().__getattribute__(name)
+        except AttributeError:
+            raise ConfigurationError(f"TWOCHECKOUT[{name!r}] is not set.") from None
+
+
+KNOWN: tuple[str, ...] = tuple(get_type_hints(Conf))
+REQUIRED: tuple[str, ...] = tuple(name for name in KNOWN if name not in vars(Conf))
+
+conf = Conf()

@@ -1,0 +1,89 @@
+"""Marks rows as pending in the very statement that changes them, also where no signal would tell: the bulk doors.
+
+``update``, ``bulk_update`` and ``bulk_create`` mark what they write. ``settle`` is the engine's way in: it marks nothing,
+so what the engine writes wakes nobody.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from .signals import customers_marked
+
+if TYPE_CHECKING:
+    from .models import Customer
+
+
+def new_revision() -> int:
+    """A number that tells this change from every other. Random, so that no statement has to read the one before."""
+    return secrets.randbits(62)
+
+
+def mark() -> dict[str, Any]:
+    """The columns that make a row pending, due now, and new to whoever has it in flight."""
+    return {
+        "sync_state": "pending",
+        "sync_error": "",
+        "tries": 0,
+        "next_try_at": timezone.now(),
+        "revision": new_revision(),
+    }
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    def update(self, **values: Any) -> int:
+        """Update the rows; if a field that 2Checkout has too is among *values*, mark them as pending in the same statement."""
+        if self.model.PUSHED_FIELDS.isdisjoint(values):
+            return super().update(**values)
+        count = super().update(**(mark() | values))
+        if count:
+            self._tell()
+        return count
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_create(self, objs: Iterable[Customer], *args: Any, **kwargs: Any) -> list[Customer]:
+        """Create the rows, which are born pending, and mark those that ``update_conflicts`` changes instead."""
+        if kwargs.get("update_conflicts") and not self.model.PUSHED_FIELDS.isdisjoint(
+            kwargs.get("update_fields") or ()
+        ):
+            kwargs["update_fields"] = [*kwargs["update_fields"], *mark()]
+        created = super().bulk_create(objs, *args, **kwargs)
+        for customer in created:
+            customer.remember_after_commit(self.db)
+        if created:
+            self._tell()
+        return created
+
+    def mark_pending(self) -> int:
+        """Mark the rows as pending and due now, as a save would; a failed row starts afresh."""
+        return super().update(**mark())
+
+    def settle(self, **values: Any) -> int:
+        """Write what the engine learnt: no mark, no signal."""
+        return super().update(**values)
+
+    settle.alters_data = True  # type: ignore[attr-defined]
+    mark_pending.alters_data = True  # type: ignore[attr-defined]
+
+    def due(self) -> CustomerQuerySet:
+        """Rows that are pending, whose time to be tried has come, and that no live worker holds; the longest due first."""
+        now = timezone.now()
+        return (
+            self.filter(sync_state="pending", next_try_at__lte=now)
+            .exclude(lease_until__gt=now)
+            .order_by("next_try_at", "pk")
+        )
+
+    def _tell(self) -> None:
+        transaction.on_commit(
+            lambda: customers_marked.send_robust(sender=self.model, using=self.db), using=self.db, robust=True
+        )
+
+
+CustomerManager = models.Manager.from_queryset(CustomerQuerySet)

@@ -1,0 +1,157 @@
+"""Takes a row into our hands and writes back what came of it: the database's side of every push and pull.
+
+A claim is a lease on the row, taken by a conditional UPDATE, so it works the same on every database and holds no lock and
+no transaction while 2Checkout is being talked to. Whoever lost the lease settles nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from ..client import checked_timeout
+from ..conf import conf
+from ..exceptions import AuthenticationFailed, RateLimited, RequestRejected, TransientError, TwoCheckoutError
+from ..managers import CustomerQuerySet
+from ..models import Customer, SyncState
+from ..serializers import information
+from .exchange import MOST_REQUESTS, Claim, Outcome
+
+logger = logging.getLogger("twocheckout")
+
+FIRST_DELAY = 5.0
+LONGEST_DELAY = 60 * 60.0
+#: How long one batch may go on beginning exchanges; what was not begun by then goes back.
+BATCH_SECONDS = 60.0
+
+
+def lease_seconds() -> float:
+    """How long a claim is good for: a batch's time, the longest exchange that may begin at its end, and some slack."""
+    connect, read = checked_timeout(conf.TIMEOUT)
+    return BATCH_SECONDS + MOST_REQUESTS * (connect + 2 * read) + 30
+
+
+def claim(customer: Customer, *, to_push: bool) -> Claim | None:
+    """Take this row, freshly loaded, into our hands; None if it changed since or somebody else has it.
+
+    Before a first create the row is told, durably, that one is being tried and with what: should we die, the next one to
+    take it looks it up instead of creating it again.
+    """
+    now, lease, local = timezone.now(), uuid.uuid4().hex, information(customer)
+    base = customer.acknowledged
+    if not base and customer.sync_state == SyncState.SYNCED:
+        base = local  # brought in by the project as synced, so this is what 2Checkout has
+    notes: dict[str, Any] = {"lease": lease, "lease_until": now + timedelta(seconds=lease_seconds())}
+    if to_push and customer.customer_reference is None and not customer.create_tried:
+        base = local
+        notes |= {"create_tried": True, "acknowledged": local}
+    # The lease's token stays on the row when it is given back, so the row is as it was read if token and revision are.
+    as_read = Customer.objects.using(customer._state.db).filter(
+        pk=customer.pk, lease=customer.lease, revision=customer.revision
+    )
+    if not as_read.exclude(lease_until__gt=now).settle(**notes):
+        return None
+    return Claim(
+        pk=customer.pk,
+        database=customer._state.db or "default",
+        lease=lease,
+        revision=customer.revision,
+        tries=customer.tries,
+        reference=customer.customer_reference or None,
+        create_tried=customer.create_tried,
+        local=local,
+        base=base,
+    )
+
+
+def claim_each(customers: Iterable[Customer]) -> list[Claim]:
+    """Take those of the rows, freshly loaded, that nobody else takes first."""
+    return [taken for customer in customers if (taken := claim(customer, to_push=True))]
+
+
+def give_back(claim: Claim) -> None:
+    """Release a row that was claimed and not begun; nothing has happened to it."""
+    notes: dict[str, Any] = {"lease_until": None}
+    if claim.reference is None and not claim.create_tried:
+        notes |= {"create_tried": False, "acknowledged": {}}
+    _held(claim).settle(**notes)
+
+
+def settle(claim: Claim, outcome: Outcome, verdict: dict[str, Any]) -> bool:
+    """Write what came of an exchange; False if the row was changed meanwhile, so that the newer values wait to be pushed.
+
+    *verdict* and the adopted values count only for the row as it was claimed; a change made since is newer than both.
+    """
+    learnt: dict[str, Any] = {
+        "lease_until": None,
+        "customer_reference": outcome.reference,
+        "create_tried": outcome.create_tried,
+        "acknowledged": outcome.base,
+    }
+    if outcome.theirs:
+        learnt |= {"pulled_at": timezone.now(), **outcome.theirs.owned}
+    try:
+        with transaction.atomic(using=claim.database):
+            if _held(claim).filter(revision=claim.revision).settle(**learnt, **outcome.adopted, **verdict):
+                return True
+            # Not adopted after all, so not acknowledged either: the next comparison must see these as changed there.
+            known = {name: claim.base.get(name, "") for name in (outcome.merged.adopt if outcome.merged else ())}
+            if _held(claim).settle(**(learnt | {"acknowledged": outcome.base | known})):
+                return False
+    except IntegrityError:
+        words = "Another row has this customer of 2Checkout already, or the reference that it carries there."
+        outcome.error = RequestRejected(words)
+        verdict |= {"sync_state": SyncState.FAILED, "sync_error": words}
+        _held(claim).settle(lease_until=None, **verdict)
+        return True
+    logger.warning("lease lost, nothing settled", extra={"customer": claim.pk})
+    return True
+
+
+def _held(claim: Claim) -> CustomerQuerySet:
+    return Customer.objects.using(claim.database).filter(pk=claim.pk, lease=claim.lease)
+
+
+def push_verdict(claim: Claim, outcome: Outcome) -> dict[str, Any]:
+    """The row's state after a push: synced, failed with words, or pending with a time to come."""
+    error = outcome.error
+    if error is None:
+        verdict: dict[str, Any] = {"sync_state": SyncState.SYNCED, "sync_error": "", "tries": 0}
+        return verdict | ({"pushed_at": timezone.now()} if outcome.sent or claim.reference is None else {})
+    # Trouble of the account is no fault of the row: it does not use up the row's tries.
+    tries = claim.tries + (not isinstance(error, AuthenticationFailed | RateLimited))
+    final = is_final(error, tries)
+    return {
+        "sync_state": SyncState.FAILED if final else SyncState.PENDING,
+        "sync_error": error.words,
+        "tries": tries,
+        "next_try_at": timezone.now() + timedelta(seconds=0 if final else delay_after(error, tries)),
+    }
+
+
+def pull_verdict(outcome: Outcome) -> dict[str, Any]:
+    """The row's state after a pull: in step if nothing is left to send; otherwise as it was."""
+    if outcome.error or not outcome.merged or outcome.merged.send:
+        return {}
+    return {"sync_state": SyncState.SYNCED, "sync_error": "", "tries": 0}
+
+
+def is_final(error: TwoCheckoutError, tries: int) -> bool:
+    """Whether the row fails: asking again would get the same answer, or it was asked often enough."""
+    if isinstance(error, AuthenticationFailed | RateLimited):
+        return False
+    return isinstance(error, RequestRejected) or tries >= conf.MAX_ATTEMPTS
+
+
+def delay_after(error: TwoCheckoutError, tries: int) -> float:
+    """Seconds until the next try: doubled each time, scattered so that rows don't come back together, never too soon."""
+    delay = min(FIRST_DELAY * 2 ** max(tries - 1, 0), LONGEST_DELAY) * random.uniform(0.7, 1.3)
+    asked = error.retry_after if isinstance(error, TransientError) and error.retry_after else 0
+    return max(delay, asked)

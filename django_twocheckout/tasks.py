@@ -1,0 +1,72 @@
+"""Celery tasks: wake-ups, no more. What has to be done stands in the rows, so a message lost costs time and no data.
+
+Only primary keys travel (and, where it is not the default one, the database's alias).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from celery import Task, shared_task
+from django.db import DEFAULT_DB_ALIAS, router
+
+from . import sync
+from .conf import conf
+from .exceptions import TwoCheckoutError
+from .models import Customer
+
+logger = logging.getLogger("twocheckout")
+
+#: After a publish that failed, no other is tried for so many seconds; the sweep does the rest.
+BREAK_SECONDS = 30.0
+#: Retries further away than this are left to the sweep: a broker should not keep messages for long.
+LONGEST_COUNTDOWN = 600.0
+
+_broken_until = 0.0
+
+
+@shared_task(name="twocheckout.push_customer", ignore_result=True, acks_late=True)
+def push_customer(pk: Any, database: str | None = None) -> None:
+    """Push this customer if it is due, and whatever else is; come back by itself when a retry is due soon."""
+    sweep = sync.push_due(pk, database=database)
+    if sweep.retry_in is not None and sweep.retry_in <= LONGEST_COUNTDOWN:
+        enqueue(push_customer, pk, database=database, countdown=sweep.retry_in)
+
+
+@shared_task(name="twocheckout.push_pending", ignore_result=True, acks_late=True)
+def push_pending(database: str | None = None) -> None:
+    """The sweep: push every row that is due. Let beat run it every minute or so."""
+    sync.push_pending(database=database)
+
+
+@shared_task(name="twocheckout.pull_customer", ignore_result=True, acks_late=True)
+def pull_customer(pk: Any, database: str | None = None) -> None:
+    """Re-fetch this customer. A failure is logged; the row stays as it is."""
+    customer = Customer.objects.using(database or router.db_for_write(Customer)).filter(pk=pk).first()
+    if customer is None:
+        return logger.info("pull: the row is gone", extra={"customer": pk})
+    try:
+        sync.pull(customer)
+    except TwoCheckoutError as error:
+        logger.warning("pull failed: %s", error, extra={"customer": pk})
+
+
+def enqueue(task: Task[Any, Any], *args: Any, database: str | None = None, countdown: float | None = None) -> bool:
+    """Wake a worker; False, and never an exception, where the broker does not take the message.
+
+    The first refusal costs one short wait; for a while after it nothing is tried at all.
+    """
+    global _broken_until
+    if time.monotonic() < _broken_until:
+        return False
+    kwargs = {} if database in (None, DEFAULT_DB_ALIAS) else {"database": database}
+    try:
+        task.apply_async(args, kwargs, countdown=countdown, queue=conf.QUEUE, ignore_result=True)
+    except Exception as error:  # what a broker's library may raise is an open set
+        _broken_until = time.monotonic() + BREAK_SECONDS
+        # Not the exception's text: it may quote the broker's address with its password.
+        logger.warning("broker unreachable (%s): rows stay pending until the sweep", type(error).__name__)
+        return False
+    return True

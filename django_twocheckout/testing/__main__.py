@@ -1,0 +1,57 @@
+"""Serves a fake 2Checkout until it is interrupted, and prints what it is asked."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+from .vendor import FakeTwoCheckout
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m django_twocheckout.testing", description=__doc__)
+    parser.add_argument("--port", type=int, default=8600, help="0 for any free one (default: 8600)")
+    parser.add_argument("--merchant-code", default="YOURCODE123")
+    parser.add_argument("--secret-key", default="SECRET_KEY")
+    parser.add_argument(
+        "--switch", action="append", default=[], metavar="NAME=VALUE", help="a switch of Behaviour, such as put=merge"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        switches = dict(map(_switch, options.switch))
+        vendor = FakeTwoCheckout(options.merchant_code, options.secret_key, **switches)
+    except ValueError as error:
+        parser.error(str(error))
+    with vendor.serve(options.port):
+        sys.stdout.write(
+            f"A fake 2Checkout listens at {vendor.url}\n"
+            f"MERCHANT_CODE={options.merchant_code} SECRET_KEY={options.secret_key}\nCtrl-C ends it.\n"
+        )
+        sys.stdout.flush()
+        shown = 0
+        try:
+            while True:
+                time.sleep(0.1)
+                for request in vendor.requests[shown:]:
+                    if request.ended is None:
+                        break
+                    sys.stdout.write(f"{request}\n")
+                    sys.stdout.flush()
+                    shown += 1
+        except KeyboardInterrupt:
+            pass
+
+
+def _switch(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+if __name__ == "__main__":
+    main()

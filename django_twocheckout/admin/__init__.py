@@ -1,0 +1,12 @@
+"""The admin's door: the list and form of customers (:mod:`.customers`), and the page that deletes cards (:mod:`.cards`)."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from ..models import Customer
+from .customers import CustomerAdmin
+
+admin.site.register(Customer, CustomerAdmin)
+
+__all__ = ["CustomerAdmin"]

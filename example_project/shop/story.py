@@ -1,0 +1,217 @@
+"""``manage.py demo --headless``: the main job from end to end, told step by step with what each side has.
+
+Nothing here talks to 2Checkout. Customers are saved, pages and admin buttons are used; the rest happens by itself.
+"""
+
+import logging
+import re
+import time
+
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+from django_twocheckout.models import Customer
+
+PATIENCE = 45.0
+
+SIGN_UP = {
+    "nickname": "countess",
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "email": "ada@example.org",
+    "address1": "12 St James's Square",
+    "zip": "SW1Y 4JH",
+    "city": "London",
+    "country_code": "GB",
+}
+COMPARED = {
+    "first_name": "FirstName",
+    "last_name": "LastName",
+    "email": "Email",
+    "address1": "Address1",
+    "zip": "Zip",
+    "city": "City",
+    "phone": "Phone",
+    "company": "Company",
+    "fiscal_code": "FiscalCode",
+    "external_customer_reference": "ExternalCustomerReference",
+    "customer_reference": "CustomerReference",
+}
+
+
+class Story:
+    def __init__(self, fake, say):
+        self.fake, self.say = fake, say
+        self.right = True
+        self.step_number = 0
+        self.shop, self.admin = Client(), Client()
+        logging.getLogger("twocheckout").setLevel(logging.CRITICAL)  # what goes wrong here is told by the story
+        self.admin.force_login(get_user_model().objects.get(username="admin"))
+
+    def tell(self):
+        ada = self.sign_up()
+        self.change(ada)
+        self.save_unchanged(ada)
+        self.edit_over_there(ada)
+        self.refetch(ada)
+        self.refusal(ada)
+        self.outage(ada)
+        self.unclear_create()
+        self.cards(ada)
+        self.say(f"\n2Checkout was asked {len(self.fake.requests)} times and has {len(self.fake.customers)} customers.")
+        return self.right
+
+    # The chapters.
+
+    def sign_up(self):
+        self.step("Ada signs up in the shop; her customer is saved, and appears at 2Checkout.")
+        self.shop.post(reverse("shop:sign-up"), SIGN_UP)
+        ada = Customer.objects.get(email=SIGN_UP["email"])
+        self.until(ada, "synced")
+        self.show(ada, "first_name", "last_name", "city", "customer_reference", "external_customer_reference")
+        self.check("2Checkout has one customer", len(self.fake.customers) == 1)
+        self.same(ada)
+        return ada
+
+    def change(self, ada):
+        self.step("She moves to Paris: the row is changed and saved.")
+        ada.city, ada.zip, ada.country_code = "Paris", "75001", "FR"
+        ada.save()
+        self.until(ada, "synced")
+        self.show(ada, "city", "zip")
+        self.same(ada)
+
+    def save_unchanged(self, ada):
+        self.step("The row is saved again with nothing changed: 2Checkout is not bothered.")
+        before = len(self.fake.requests)
+        ada.save()
+        time.sleep(1)
+        self.check("no request was made", len(self.fake.requests) == before)
+
+    def edit_over_there(self, ada):
+        self.step("A colleague adds a phone number at 2Checkout; meanwhile the shop changes the street. Both live.")
+        self.fake.edit(ada.customer_reference, Phone="+33 1 55 55 01 00")
+        ada.address1 = "1 rue de Rivoli"
+        ada.save()
+        self.until(ada, "synced")
+        self.show(ada, "address1", "phone")
+        self.check("the colleague's phone number is here too", ada.phone == "+33 1 55 55 01 00")
+        self.same(ada)
+
+    def refetch(self, ada):
+        self.step("Another edit over there is brought here with the admin's “Re-fetch from 2Checkout”, and causes no push.")
+        self.fake.edit(ada.customer_reference, LastName="King")
+        puts = self.count("PUT")
+        self.press("twocheckout_customer_refetch", ada)
+        self.show(ada, "last_name")
+        self.check("the new name is here", ada.last_name == "King")
+        time.sleep(1)
+        self.check("nothing was pushed", self.count("PUT") == puts)
+        self.same(ada)
+
+    def refusal(self, ada):
+        self.step("A wrong VAT ID is saved: 2Checkout refuses it, the row says why, and nobody tries in vain.")
+        ada.company, ada.fiscal_code = "Analytical Engines", "INVALID"
+        ada.save()
+        self.until(ada, "failed")
+        self.say(f"    the row says: {ada.sync_error}")
+        self.check("the reason is in 2Checkout's words", "not a valid VAT ID" in ada.sync_error)
+        puts = self.count("PUT")
+        time.sleep(1)
+        self.check("it was not tried again", self.count("PUT") == puts)
+        self.say("    The VAT ID is put right and saved.")
+        ada.fiscal_code = "FR40303265045"
+        ada.save()
+        self.until(ada, "synced")
+        self.show(ada, "company", "fiscal_code")
+        self.same(ada)
+
+    def outage(self, ada):
+        self.step("2Checkout is down while a customer is saved: the save succeeds, the row waits, and heals by itself.")
+        with self.fake.outage("503"):
+            ada.city = "Lyon"
+            ada.save()
+            self.until(ada, "pending", tried=True)
+            self.say(f"    the row says: {ada.sync_error} Next try at {ada.next_try_at:%H:%M:%S}.")
+            self.check("the row is pending with a reason and a time", bool(ada.sync_error) and ada.tries > 0)
+        self.say("    2Checkout is back.")
+        self.until(ada, "synced")
+        self.show(ada, "city")
+        self.same(ada)
+
+    def unclear_create(self):
+        self.step("Charles signs up, but the connection breaks after 2Checkout created him: he must not exist twice.")
+        self.fake.fail("reset-after-commit", method="POST")
+        answers = {**SIGN_UP, "nickname": "charles", "first_name": "Charles", "last_name": "Babbage", "email": "cb@example.org"}
+        self.shop.post(reverse("shop:sign-up"), answers)
+        charles = Customer.objects.get(email="cb@example.org")
+        self.until(charles, "pending", "synced", tried=True)
+        self.say(f"    the row says: {charles.sync_error or 'nothing, it is healed already'}")
+        self.until(charles, "synced")
+        self.show(charles, "first_name", "customer_reference")
+        twins = [customer for customer in self.fake.customers if customer["FirstName"] == "Charles"]
+        self.check("2Checkout has one Charles", len(twins) == 1)
+        self.same(charles)
+
+    def cards(self, ada):
+        self.step("Two cards are on file at 2Checkout. One is deleted in the admin; the other pays a subscription, and stays.")
+        self.fake.add_card(ada.customer_reference, "Visa", "1111")
+        self.fake.add_card(ada.customer_reference, "Mastercard", "4444", subscription="SUB-42")
+        for name, digits in (("Visa", "1111"), ("Mastercard", "4444")):
+            said = self.delete_card(ada, digits)
+            self.say(f"    {name}: the admin says: {said}")
+        ada.refresh_from_db()
+        here = [f"{card['type']} {card['last_digits']}" for card in ada.existing_cards]
+        self.say(f"    Django has {here}; 2Checkout has {self.fake.cards(ada.customer_reference)}")
+        self.check("the Visa is gone on both sides", here == self.fake.cards(ada.customer_reference) == ["Mastercard 4444"])
+        self.check("the refusal names the subscription", "SUB-42" in said)
+
+    # How it is told.
+
+    def step(self, text):
+        self.step_number += 1
+        self.say(f"\n{self.step_number}. {text}")
+
+    def check(self, what, holds):
+        self.right = self.right and holds
+        self.say(f"    {'✓' if holds else '✗ NOT TRUE:'} {what}")
+
+    def until(self, customer, *states, tried=False):
+        """Wait until the row is in one of these states, and was tried if that is asked."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            customer.refresh_from_db()
+            if customer.sync_state in states and (not tried or customer.tries or customer.sync_state == "synced"):
+                return None
+            if time.monotonic() > end:
+                return self.check(f"the row is {' or '.join(states)} (it is {customer.sync_state}: {customer.sync_error})", False)
+            time.sleep(0.05)
+
+    def show(self, customer, *names):
+        customer.refresh_from_db()
+        remote = self.fake.customer(customer.customer_reference or "") or {}
+        for name in names:
+            self.say(f"    {name:28} Django: {getattr(customer, name) or '':28} 2Checkout: {remote.get(COMPARED[name]) or ''}")
+
+    def same(self, customer):
+        remote = self.fake.customer(customer.customer_reference or "") or {}
+        differing = [name for name, theirs in COMPARED.items() if (getattr(customer, name) or "") != (remote.get(theirs) or "")]
+        self.check("both sides are the same" + (f", but for {', '.join(differing)}" if differing else ""), not differing)
+
+    def count(self, method):
+        return sum(request.method == method for request in self.fake.requests)
+
+    def press(self, button, customer):
+        self.admin.post(reverse(f"admin:{button}", args=[customer.pk]))
+        customer.refresh_from_db()
+
+    def delete_card(self, customer, digits):
+        """Choose the card on the admin's page, confirm, and return what the admin says."""
+        address = reverse("admin:twocheckout_customer_cards") + f"?customer={customer.pk}"
+        page = self.admin.get(address).content.decode()
+        for sealed, label in re.findall(r'value="([^"]+)">\s*<label[^>]*>([^<]+)', page):
+            if digits in label:
+                answer = self.admin.post(address, {"card": sealed, "confirmed": "yes"}, follow=True).content.decode()
+                said = re.search(r'<ul class="messagelist">(.*?)</ul>', answer, re.DOTALL)
+                return re.sub(r"<[^>]+>", "", said[1]).strip() if said else "nothing"
+        return "no such card"

@@ -1,0 +1,84 @@
+from django.conf import settings
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django_twocheckout.client import TwoCheckoutClient
+from django_twocheckout.exceptions import TwoCheckoutError
+from django_twocheckout.models import Customer
+from django_twocheckout.serializers import CustomerInformationSerializer
+
+from . import vendor
+from .forms import CustomerForm, SignUpForm
+from .models import Account
+
+SHOWN = [
+    "CustomerReference", "ExternalCustomerReference", "FirstName", "LastName", "Email", "Address1", "Zip", "City",
+    "CountryCode", "Phone", "Company", "FiscalCode", "ExistingCards",
+]  # fmt: skip
+
+
+def accounts(request):
+    return render(request, "shop/accounts.html", {"accounts": Account.objects.select_related("customer").order_by("-pk")})
+
+
+def sign_up(request):
+    form = SignUpForm(request.POST or None)
+    if form.is_valid():
+        return redirect("shop:account", form.save().pk)
+    return render(request, "shop/sign_up.html", {"form": form})
+
+
+def account(request, pk):
+    account = get_object_or_404(Account.objects.select_related("customer"), pk=pk)
+    form = CustomerForm(request.POST or None, instance=account.customer)
+    if form.is_valid():
+        form.save()
+        messages.success(request, "Saved.")
+        return redirect("shop:account", pk)
+    return render(request, "shop/account.html", {"account": account, "form": form})
+
+
+def at_2checkout(request, pk):
+    """Both sides of one customer, the other one fetched as it is now; in the demo, also a hand on the other side."""
+    customer = get_object_or_404(Account.objects.select_related("customer"), pk=pk).customer
+    if request.method == "POST" and vendor.current and customer.customer_reference:
+        meddle(request, customer)
+        return redirect("shop:at-2checkout", pk)
+    remote, trouble = {}, "2Checkout does not have this customer yet."
+    if customer.customer_reference:
+        try:
+            remote, trouble = fetch(customer), ""
+        except TwoCheckoutError as error:
+            trouble = error.words
+    ours = CustomerInformationSerializer(customer).data
+    rows = [(name, readable(ours.get(name)), readable(remote.get(name))) for name in SHOWN]
+    context = {"customer": customer, "pk": pk, "rows": rows, "trouble": trouble, "fake": vendor.current}
+    return render(request, "shop/at_2checkout.html", context)
+
+
+def fetch(customer: Customer):
+    account = settings.TWOCHECKOUT
+    client = TwoCheckoutClient(
+        merchant_code=account["MERCHANT_CODE"], secret_key=account["SECRET_KEY"], base_url=account["BASE_URL"]
+    )
+    return client.retrieve_customer(customer.customer_reference)
+
+
+def readable(value):
+    if isinstance(value, list):
+        return ", ".join(f"{card.get('CardType')} •••• {card.get('LastDigits')}" for card in value)
+    return value or ""
+
+
+def meddle(request, customer: Customer):
+    """What a colleague at 2Checkout, or fate, might do."""
+    reference, act = customer.customer_reference, request.POST.get("act")
+    if act == "edit":
+        vendor.current.edit(reference, Phone=request.POST.get("phone", ""))
+        messages.success(request, "Changed at 2Checkout. Save something here, or re-fetch in the admin, and see it arrive.")
+    elif act == "card":
+        vendor.current.add_card(reference, "Visa", "1111")
+        vendor.current.add_card(reference, "Mastercard", "4444", subscription="SUB-42")
+        messages.success(request, "Two cards are on file at 2Checkout; a subscription is paid with one of them.")
+    elif act == "fail":
+        vendor.current.fail("503", times=2)
+        messages.success(request, "The next two requests will be answered 503. Save something and watch it heal.")

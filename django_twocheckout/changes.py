@@ -6,7 +6,7 @@ engine wrote meanwhile. Costs no statement: the UPDATE just names fewer columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from copy import deepcopy
 from functools import partial
 from typing import Any, Self
@@ -18,8 +18,9 @@ from django.db.models import Field
 class ChangedFieldsOnly(models.Model):
     """``save()`` updates the fields whose values differ from those loaded, refreshed or last saved.
 
-    Fields that decide their own value at saving, as ``auto_now`` does, are always written. A row that was deleted meanwhile
-    is not brought back: ``save()`` raises Django's DatabaseError (its subclass NotUpdated from Django 6.0 on).
+    Fields that decide their own value at saving, as ``auto_now`` does, are always written. A row that was deleted
+    meanwhile is not brought back: ``save()`` raises Django's DatabaseError (its subclass NotUpdated from Django 6.0
+    on).
     """
 
     # As the database has it; None while not even the INSERT is known to be committed: then Django's own way is taken.
@@ -29,17 +30,6 @@ class ChangedFieldsOnly(models.Model):
 
     class Meta:
         abstract = True
-
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Iterable[str], values: Sequence[Any], **options: Any) -> Self:
-        names = list(field_names)
-        instance = super().from_db(db, names, values, **options)  # type: ignore[arg-type]
-        instance._loaded = dict(zip(names, map(_frozen, values), strict=True))
-        return instance
-
-    def refresh_from_db(self, using: str | None = None, fields: Any = None, from_queryset: Any = None) -> None:
-        super().refresh_from_db(using, fields, from_queryset)
-        self._remember(self._values(None if fields is None else set(fields)))
 
     def save(
         self,
@@ -59,6 +49,17 @@ class ChangedFieldsOnly(models.Model):
             self.mark_changed(self._values().keys())
         super().save(force_insert=force_insert, force_update=force_update, using=using, update_fields=update_fields)
         self.remember_after_commit(using, update_fields)
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Iterable[str], values: Collection[Any], **options: Any) -> Self:
+        names = list(field_names)
+        instance = super().from_db(db, names, values, **options)
+        instance._loaded = dict(zip(names, map(_frozen, values), strict=True))
+        return instance
+
+    def refresh_from_db(self, using: str | None = None, fields: Any = None, from_queryset: Any = None) -> None:
+        super().refresh_from_db(using, fields, from_queryset)
+        self._remember(self._values(None if fields is None else set(fields)))
 
     def mark_changed(self, names: Iterable[str]) -> Iterable[str]:
         """Called before these fields are written; may assign others and return their names, to be written with them."""

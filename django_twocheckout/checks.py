@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning
+from django.core import checks
+from django.core.checks import CheckMessage, Error
 
 from .client import HASH_ALGORITHMS, checked_base_url, checked_timeout
 from .conf import KNOWN, REQUIRED, conf
@@ -82,12 +83,12 @@ def _is_prefix(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 200 and value == value.strip() and not value[:1].isdigit()
 
 
-_RULES = (
+_RULES: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
     (
         "REFERENCE_PREFIX",
         _is_prefix,
-        "Begin it with a letter: 2Checkout looks up its own numeric references and ours in the same place, so a reference "
-        "that looks like a number could name somebody else's customer.",
+        "Begin it with a letter: 2Checkout looks up its own numeric references and ours in the same place, so a "
+        "reference that looks like a number could name somebody else's customer.",
     ),
     ("CONFLICT", lambda value: value in ("local", "remote"), 'Use "local" or "remote".'),
     ("READ_BEFORE_WRITE", _is_flag, "Use True or False."),
@@ -105,7 +106,7 @@ def check_worker(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     if str(current_app.conf.broker_url or "").startswith("memory:"):
         messages.append(
-            Warning(
+            checks.Warning(
                 "Celery's broker lives in this process's memory, where no worker can see it.",
                 hint="Set CELERY_BROKER_URL to a Redis or RabbitMQ server.",
                 id="twocheckout.W001",
@@ -113,7 +114,7 @@ def check_worker(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         )
     if current_app.conf.task_always_eager:
         messages.append(
-            Warning(
+            checks.Warning(
                 "Celery runs tasks at once, so every save talks to 2Checkout inside the request.",
                 hint="Leave CELERY_TASK_ALWAYS_EAGER to tests.",
                 id="twocheckout.W002",

@@ -83,9 +83,9 @@ class Signature(AuthBase):
 class TwoCheckoutClient:
     """The four operations on 2Checkout's customers.
 
-    ``timeout``: seconds, or a pair (seconds to connect, seconds to wait for an answer). ``base_url`` must be HTTPS unless
-    it points to this machine. Raises ValueError for a wrong argument. Nothing is retried here: a failed request may have
-    been carried out, so the decision belongs to whoever knows what it meant.
+    ``timeout``: seconds, or a pair (seconds to connect, seconds to wait for an answer). ``base_url`` must be HTTPS
+    unless it points to this machine. Raises ValueError for a wrong argument. Nothing is retried here: a failed request
+    may have been carried out, so the decision belongs to whoever knows what it meant.
 
     Safe to share between threads and across a fork: each thread of each process has a kept-alive session of its own.
     """
@@ -137,9 +137,9 @@ class TwoCheckoutClient:
     def update_customer(self, reference: str, information: Mapping[str, Any], end_user_update: bool = False) -> bool:
         """Update the customer under 2Checkout's reference; True, or an exception.
 
-        Whether fields left out of ``information`` are kept or erased is undocumented. With ``end_user_update`` the change
-        reaches the end-user details of all the customer's subscriptions too. Raises RequestRejected also where 2Checkout
-        answers 200 with ``false``, or another TwoCheckoutError.
+        Whether fields left out of ``information`` are kept or erased is undocumented. With ``end_user_update`` the
+        change reaches the end-user details of all the customer's subscriptions too. Raises RequestRejected also where
+        2Checkout answers 200 with ``false``, or another TwoCheckoutError.
         """
         query = {"endUserUpdate": "true"} if end_user_update else None
         answer = self._request("PUT", "customers/{}/", reference, query=query, json_body=information)
@@ -333,7 +333,8 @@ def _failure(
 
 
 def _card_not_deleted(answer: Mapping[str, Any], status: int) -> CardNotDeleted:
-    """Reads both shapes that 2Checkout documents: REST's list of errors, and the list of subscriptions of its siblings."""
+    """Reads both shapes that 2Checkout documents: REST's list of errors, and the list of subscriptions of its
+    siblings."""
     reasons = []
     for item in _mappings(answer.get("Errors")):
         reasons.append(

@@ -26,9 +26,11 @@ class Conf:
     TIMEOUT: float | tuple[float, float] = (5, 30)
     """Seconds, or a pair: seconds to connect, seconds to wait for the answer."""
     REFERENCE_PREFIX: str = "dj-"
-    """What new external references begin with; keeps two sites on one account apart, and references from looking like numbers."""
+    """What new external references begin with; keeps two sites on one account apart, and references from looking like
+    numbers."""
     READ_BEFORE_WRITE: bool = True
-    """Fetch and merge before an update, so that what changed at 2Checkout lives. False: one request, our row as it is."""
+    """Fetch and merge before an update, so that what changed at 2Checkout lives. False: one request, our row as it
+    is."""
     CONFLICT: Literal["local", "remote"] = "local"
     """Who wins in a field that changed on both sides: ``"local"`` or ``"remote"``."""
     END_USER_UPDATE: bool = False
@@ -40,7 +42,8 @@ class Conf:
     CONCURRENCY: int = 4
     """How many customers a worker pushes side by side. 2Checkout documents no limit, so the default is a polite one."""
     MAX_ATTEMPTS: int = 12
-    """After so many unsuccessful tries a row is failed and waits for a person or the next save. With 12, about two hours."""
+    """After so many unsuccessful tries a row is failed and waits for a person or the next save. With 12, about two
+    hours."""
     QUEUE: str | None = None
     """The Celery queue for our tasks; None leaves it to the project's routing."""
 

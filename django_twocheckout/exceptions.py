@@ -26,8 +26,9 @@ from dataclasses import dataclass
 class TwoCheckoutError(Exception):
     """Something went wrong between us and 2Checkout.
 
-    ``str(error)`` is fit for a log: method, path pattern, status, code, and 2Checkout's sentence without the values that
-    were sent. ``message`` holds 2Checkout's own words as they came, which may quote personal data: show it, don't log it.
+    ``str(error)`` is fit for a log: method, path pattern, status, code, and 2Checkout's sentence without the values
+    that were sent. ``message`` holds 2Checkout's own words as they came, which may quote personal data: show it, don't
+    log it.
     """
 
     def __init__(self, text: str = "", *, status: int | None = None, code: str = "", message: str = "") -> None:

@@ -1,7 +1,7 @@
 """Marks rows as pending in the very statement that changes them, also where no signal would tell: the bulk doors.
 
-``update``, ``bulk_update`` and ``bulk_create`` mark what they write. ``settle`` is the engine's way in: it marks nothing,
-so what the engine writes wakes nobody.
+``update``, ``bulk_update`` and ``bulk_create`` mark what they write. ``settle`` is the engine's way in: it marks
+nothing, so what the engine writes wakes nobody.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def mark() -> dict[str, Any]:
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def update(self, **values: Any) -> int:
-        """Update the rows; if a field that 2Checkout has too is among *values*, mark them as pending in the same statement."""
+        """Update the rows; if a field that 2Checkout has too is among *values*, mark them as pending in the same
+        statement."""
         if self.model.PUSHED_FIELDS.isdisjoint(values):
             return super().update(**values)
         count = super().update(**(mark() | values))
@@ -72,7 +73,8 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     mark_pending.alters_data = True  # type: ignore[attr-defined]
 
     def due(self) -> CustomerQuerySet:
-        """Rows that are pending, whose time to be tried has come, and that no live worker holds; the longest due first."""
+        """Rows that are pending, whose time to be tried has come, and that no live worker holds; the longest due
+        first."""
         now = timezone.now()
         return (
             self.filter(sync_state="pending", next_try_at__lte=now)

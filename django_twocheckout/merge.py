@@ -34,7 +34,8 @@ class Merge:
 
 
 def normalise(name: str, value: Any) -> str:
-    """The value as it is compared: 2Checkout's echo has nulls for blanks, numbers for texts, and countries in lower case."""
+    """The value as it is compared: 2Checkout's echo has nulls for blanks, numbers for texts, and countries in lower
+    case."""
     if value is None:
         return ""
     text = str(value)
@@ -54,7 +55,11 @@ def merge(
     Where both sides changed, and differently, *conflict* names the winner. With an empty *base* nobody can tell who
     changed: a blank then yields to a value, and two different values are a conflict.
     """
-    result, seen, send, adopt, conflicts = {}, {}, set(), set(), set()
+    result: dict[str, str] = {}
+    seen: dict[str, str] = {}
+    send: set[str] = set()
+    adopt: set[str] = set()
+    conflicts: set[str] = set()
     for name, value in local.items():
         ours, known, theirs = normalise(name, value), normalise(name, base.get(name)), normalise(name, remote.get(name))
         if not theirs and (name not in remote or name in NOT_TOLD_WHEN_BLANK):

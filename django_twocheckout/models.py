@@ -1,7 +1,7 @@
 """The row that mirrors 2Checkout's CustomerInformation and is its own queue: where every push begins and ends.
 
-A row holds three things: the values, what 2Checkout last acknowledged of them (``acknowledged``), and how far the two are
-in step (``sync_state`` and its neighbours). ``save()`` writes the values and the mark "pending" in one statement.
+A row holds three things: the values, what 2Checkout last acknowledged of them (``acknowledged``), and how far the two
+are in step (``sync_state`` and its neighbours). ``save()`` writes the values and the mark "pending" in one statement.
 """
 
 from __future__ import annotations
@@ -185,8 +185,8 @@ class Customer(ChangedFieldsOnly):
     #: What both sides write; a change of one of these makes the row pending.
     PUSHED_FIELDS = frozenset(
         """
-        external_customer_reference first_name last_name company fiscal_code address1 address2 city state zip country_code
-        phone fax email language
+        external_customer_reference first_name last_name company fiscal_code address1 address2 city state zip
+        country_code phone fax email language
         """.split()
     )
     #: What 2Checkout requires: https://docs.2checkout.com/soap-api-reference/soap-api-6.0/api-requests/customer

@@ -1,7 +1,8 @@
 """The one definition of the wire format, both ways: a ``Customer`` to CustomerInformation, and back.
 
-Between the row and the client. Reading is tolerant, for 2Checkout's answers vary: either name of its reference, nulls for
-blanks, numbers as texts, cards in several shapes. Sending is strict: what 2Checkout would refuse is named before it leaves.
+Between the row and the client. Reading is tolerant, for 2Checkout's answers vary: either name of its reference, nulls
+for blanks, numbers as texts, cards in several shapes. Sending is strict: what 2Checkout would refuse is named before
+it leaves.
 
 https://docs.2checkout.com/api-reference/reference/customers
 """
@@ -12,9 +13,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError as InvalidValue
+from django.db.models import Field
 from django.utils.text import get_text_list
 from rest_framework import serializers
 
@@ -24,7 +26,8 @@ from .models import Customer
 
 @dataclass(frozen=True)
 class Card:
-    """A card on file at 2Checkout, as just fetched. The token is transient: never stored, logged, or part of an address."""
+    """A card on file at 2Checkout, as just fetched. The token is transient: never stored, logged, or part of an
+    address."""
 
     type: str = ""
     last_digits: str = ""
@@ -63,11 +66,15 @@ def _first(card: Mapping[str, Any], *names: str) -> str:
     return next((str(card[name]) for name in names if card.get(name) not in (None, "")), "")
 
 
+def _model_field(attribute: str) -> Field[Any, Any]:
+    return cast("Field[Any, Any]", Customer._meta.get_field(attribute))
+
+
 class Text(serializers.CharField):
     """A text that may come as null or as a number, and may be absent."""
 
     def __init__(self, attribute: str) -> None:
-        length = Customer._meta.get_field(attribute).max_length
+        length = _model_field(attribute).max_length
         super().__init__(
             source=attribute,
             required=False,
@@ -147,8 +154,8 @@ class Cards(serializers.Field[Any, Any, Any, Any]):
 class CustomerInformationSerializer(serializers.Serializer[Customer]):
     """A ``Customer`` as 2Checkout's CustomerInformation.
 
-    ``data`` is the whole object; :meth:`information` the part that is ours to send. ``validated_data`` has the model's own
-    names. Unknown fields are ignored, absent ones stay absent.
+    ``data`` is the whole object; :meth:`information` the part that is ours to send. ``validated_data`` has the model's
+    own names. Unknown fields are ignored, absent ones stay absent.
     """
 
     CustomerReference = Text("customer_reference")
@@ -184,21 +191,15 @@ class CustomerInformationSerializer(serializers.Serializer[Customer]):
         return super().to_internal_value(data)
 
 
-_serializer = CustomerInformationSerializer()
-_SENT = {
-    name: serializer_field
-    for name, serializer_field in _serializer.fields.items()
-    if serializer_field.source in Customer.PUSHED_FIELDS
-}
-_ATTRIBUTES = {name: serializer_field.source for name, serializer_field in _SENT.items()}
+_FIELDS = CustomerInformationSerializer().fields
+_ATTRIBUTES = {name: str(wire.source) for name, wire in _FIELDS.items() if wire.source in Customer.PUSHED_FIELDS}
 _OWNED_BY_2CHECKOUT = frozenset("enabled trial existing_cards credit_limit credit_remaining credit_currency".split())
 
 
 def information(customer: Customer) -> dict[str, str]:
     """What is ours to send: the fields that both sides write, in CustomerInformation's own names."""
     return {
-        name: serializer_field.to_representation(getattr(customer, _ATTRIBUTES[name]))
-        for name, serializer_field in _SENT.items()
+        name: _FIELDS[name].to_representation(getattr(customer, attribute)) for name, attribute in _ATTRIBUTES.items()
     }
 
 
@@ -238,7 +239,9 @@ def check_sendable(values: Mapping[str, str], names: Iterable[str]) -> None:
     *values* is a whole CustomerInformation; *names*, the fields of it that 2Checkout does not have yet, are checked.
     """
     names = set(names)
-    problems = {name: words for name in _SENT if name in names and (words := _problem(name, values.get(name, "")))}
+    problems = {
+        name: words for name in _ATTRIBUTES if name in names and (words := _problem(name, values.get(name, "")))
+    }
     if values.get("FiscalCode") and not values.get("Company") and names & {"FiscalCode", "Company"}:
         problems["Company"] = "is required when there is a FiscalCode."
     if problems:
@@ -250,7 +253,7 @@ def check_sendable(values: Mapping[str, str], names: Iterable[str]) -> None:
 
 def _problem(name: str, value: str) -> str:
     """What keeps 2Checkout from taking this value, or nothing."""
-    model_field = Customer._meta.get_field(_ATTRIBUTES[name])
+    model_field = _model_field(_ATTRIBUTES[name])
     if not value:
         return "is required." if model_field.name in Customer.REQUIRED_FIELDS else ""
     try:

@@ -1,7 +1,7 @@
 """Signals a project may listen to; sent robustly, after the row was written and with no transaction of ours open.
 
-Each is sent with ``sender=Customer``, ``customer`` (freshly loaded) and ``using`` (the database's alias). They carry names
-of fields, never values.
+Each is sent with ``sender=Customer``, ``customer`` (freshly loaded) and ``using`` (the database's alias). They carry
+names of fields, never values.
 """
 
 from __future__ import annotations
@@ -21,4 +21,5 @@ card_deleted = Signal()
 """A card is gone at 2Checkout, by us or already."""
 
 customers_marked = Signal()
-"""Rows were marked as pending by a bulk write, for which Django sends no ``post_save``. No ``customer``; only ``using``."""
+"""Rows were marked as pending by a bulk write, for which Django sends no ``post_save``. No ``customer``; only
+``using``."""

@@ -62,8 +62,11 @@ def enqueue(task: Task[Any, Any], *args: Any, database: str | None = None, count
     if time.monotonic() < _broken_until:
         return False
     kwargs = {} if database in (None, DEFAULT_DB_ALIAS) else {"database": database}
+    options: dict[str, Any] = {
+        name: value for name, value in (("countdown", countdown), ("queue", conf.QUEUE)) if value is not None
+    }
     try:
-        task.apply_async(args, kwargs, countdown=countdown, queue=conf.QUEUE, ignore_result=True)
+        task.apply_async(args, kwargs, ignore_result=True, **options)
     except Exception as error:  # what a broker's library may raise is an open set
         _broken_until = time.monotonic() + BREAK_SECONDS
         # Not the exception's text: it may quote the broker's address with its password.

@@ -1,4 +1,5 @@
-"""The admin's door: the list and form of customers (:mod:`.customers`), and the page that deletes cards (:mod:`.cards`)."""
+"""The admin's door: the list and form of customers (:mod:`.customers`), and the page that deletes cards
+(:mod:`.cards`)."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class CustomerForm(ModelForm):
 
     class Meta:
         model = Customer
-        fields = "__all__"  # noqa: DJ007  the admin's fieldsets choose
+        fields = "__all__"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,7 +69,10 @@ class CustomerAdmin(CardsPage):
     ]  # fmt: skip
     fieldsets = [
         (None, {"fields": ["standing", "sync_error", "next_try"]}),
-        (gettext_lazy("Customer"), {"fields": [("first_name", "last_name"), "email", ("company", "fiscal_code"), "language"]}),
+        (
+            gettext_lazy("Customer"),
+            {"fields": [("first_name", "last_name"), "email", ("company", "fiscal_code"), "language"]},
+        ),
         (
             gettext_lazy("Address"),
             {"fields": ["address1", "address2", ("zip", "city"), ("state", "country_code"), ("phone", "fax")]},
@@ -78,12 +81,14 @@ class CustomerAdmin(CardsPage):
             gettext_lazy("At 2Checkout"),
             {
                 "fields": [
-                    "external_customer_reference", "customer_reference", ("enabled", "trial"), "cards_on_file", "credit",
+                    ("external_customer_reference", "customer_reference"),
+                    ("enabled", "trial"),
+                    ("cards_on_file", "credit"),
                     ("pushed_at", "pulled_at", "saved_at"),
                 ]
             },
         ),
-    ]  # fmt: skip
+    ]
     #: Up to so many rows are worked on while the person waits; more go to Celery.
     in_request = 10
 
@@ -216,18 +221,23 @@ class CustomerAdmin(CardsPage):
 
     def get_urls(self) -> list[Any]:
         buttons = [
-            path("<path:object_id>/push/", self._button(self.push_now), name="twocheckout_customer_push"),
-            path("<path:object_id>/refetch/", self._button(self.refetch), name="twocheckout_customer_refetch"),
+            path(
+                "<path:object_id>/push/",
+                self._button(self.push_now, self.has_push_permission),
+                name="twocheckout_customer_push",
+            ),
+            path(
+                "<path:object_id>/refetch/",
+                self._button(self.refetch, self.has_pull_permission),
+                name="twocheckout_customer_refetch",
+            ),
             path("cards/", self._outside_transaction(self.cards_view), name="twocheckout_customer_cards"),
         ]
         return buttons + super().get_urls()
 
-    def _button(self, action: Callable[[HttpRequest, QuerySet[Customer]], None]) -> Callable[..., HttpResponse]:
-        permission: Callable[[HttpRequest], bool] = {
-            self.push_now: self.has_push_permission,
-            self.refetch: self.has_pull_permission,
-        }[action]
-
+    def _button(
+        self, action: Callable[[HttpRequest, QuerySet[Customer]], None], permission: Callable[[HttpRequest], bool]
+    ) -> Callable[..., HttpResponse]:
         @require_POST
         def view(request: HttpRequest, object_id: str) -> HttpResponse:
             customer = self.get_object(request, unquote(object_id))
@@ -241,10 +251,11 @@ class CustomerAdmin(CardsPage):
         return self._outside_transaction(view)
 
     def _outside_transaction(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        """The admin's wrapping, and no transaction around the talk with 2Checkout where ATOMIC_REQUESTS would open one."""
+        """The admin's wrapping, and no transaction around the talk with 2Checkout where ATOMIC_REQUESTS would open
+        one."""
 
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            return self.admin_site.admin_view(view)(request, *args, **kwargs)  # type: ignore[return-value]
+            return self.admin_site.admin_view(view)(request, *args, **kwargs)
 
         return transaction.non_atomic_requests(update_wrapper(wrapper, view))
 

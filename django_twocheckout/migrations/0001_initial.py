@@ -2,9 +2,10 @@
 
 import django.core.validators
 import django.utils.timezone
+from django.db import migrations, models
+
 import django_twocheckout.managers
 import django_twocheckout.models
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

@@ -6,6 +6,7 @@ Each takes the row into its hands (:mod:`.rows`), talks (:mod:`.exchange`), and 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import traceback
@@ -70,8 +71,8 @@ def push(customer: Customer) -> Customer:
     """Push this customer now, whatever its state: create it at 2Checkout, or update what differs there.
 
     What came of it stands on the row (``sync_state``, ``sync_error``) and is loaded into the instance; fields that were
-    assigned and not saved stay as they are. Raises nothing that 2Checkout does, but ConfigurationError where a setting is
-    wrong, and DoesNotExist where the row is gone. If another worker has the row in its hands, that one pushes it.
+    assigned and not saved stay as they are. Raises nothing that 2Checkout does, but ConfigurationError where a setting
+    is wrong, and DoesNotExist where the row is gone. If another worker has the row in its hands, that one pushes it.
     """
     client = _client()
     for _ in range(ROUNDS):
@@ -98,7 +99,8 @@ def push_pending(limit: int | None = None, *, database: str | None = None) -> Sw
 
 
 def push_due(pk: Any, *, database: str | None = None) -> Sweep:
-    """Push this row if it is due, and with it whatever else is, up to a batch: what a wake-up does. Raises ConfigurationError."""
+    """Push this row if it is due, and with it whatever else is, up to a batch: what a wake-up does. Raises
+    ConfigurationError."""
     total = Sweep()
     client = _client()
     for _ in range(ROUNDS):
@@ -114,8 +116,8 @@ def push_due(pk: Any, *, database: str | None = None) -> Sweep:
 def pull(customer: Customer) -> Customer:
     """Fetch this customer from 2Checkout into our row; what changed only here stays, and stays pending.
 
-    The instance is loaded with what was written. Wakes nobody. Raises CustomerBusy where another worker has the row in its
-    hands, NotFound where 2Checkout does not have the customer, or another TwoCheckoutError, or ConfigurationError.
+    The instance is loaded with what was written. Wakes nobody. Raises CustomerBusy where another worker has the row in
+    its hands, NotFound where 2Checkout does not have the customer, or another TwoCheckoutError, or ConfigurationError.
     """
     client = _client()
     taken = _take(customer)
@@ -141,8 +143,8 @@ def cards(customer: Customer) -> list[Card]:
 def delete_card(customer: Customer, token: str) -> None:
     """Delete the card behind this token at 2Checkout, then pull, so that the row's list of cards is right again.
 
-    A card that is gone already counts as deleted. Raises CardNotDeleted with 2Checkout's reasons, CustomerBusy, NotFound
-    where 2Checkout does not have the customer, or another TwoCheckoutError, or ConfigurationError.
+    A card that is gone already counts as deleted. Raises CardNotDeleted with 2Checkout's reasons, CustomerBusy,
+    NotFound where 2Checkout does not have the customer, or another TwoCheckoutError, or ConfigurationError.
     """
     client = _client()
     taken = _take(customer)
@@ -163,10 +165,8 @@ def delete_card(customer: Customer, token: str) -> None:
 
 
 def _delete_card(client: TwoCheckoutClient, reference: str, token: str) -> None:
-    try:
+    with contextlib.suppress(NotFound):  # gone already is what was asked for
         client.delete_card(reference, token)
-    except NotFound:
-        pass  # gone already, which is what was asked for
 
 
 def _client() -> TwoCheckoutClient:
@@ -255,7 +255,7 @@ def _safely(talk: Callable[[Claim, TwoCheckoutClient], Outcome], claim: Claim, c
     except Exception as error:
         # The exception's own text may quote values, so only its kind and place are told.
         where = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("bug: %s\n%s", type(error).__name__, where, extra={"customer": claim.pk})  # noqa: TRY400
+        logger.error("bug: %s\n%s", type(error).__name__, where, extra={"customer": claim.pk})
         outcome = Outcome(claim.reference, True, claim.base)
         outcome.error = TwoCheckoutError(f"A mistake in django-twocheckout: {type(error).__name__}")
         return outcome

@@ -1,7 +1,8 @@
-"""Talks to 2Checkout about one customer: look up, create, fetch, merge, update. The vendor's side of every push and pull.
+"""Talks to 2Checkout about one customer: look up, create, fetch, merge, update. The vendor's side of every push and
+pull.
 
-Works on a :class:`Claim`, which is plain data, and returns an :class:`Outcome`; it never touches the database, so it may
-run in any thread. What was learnt before an error stays in the outcome.
+Works on a :class:`Claim`, which is plain data, and returns an :class:`Outcome`; it never touches the database, so it
+may run in any thread. What was learnt before an error stays in the outcome.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from ..client import TwoCheckoutClient
 from ..conf import conf
 from ..exceptions import AuthenticationFailed, NotFound, NotSent, RequestRejected, TwoCheckoutError, UnreadableAnswer
-from ..merge import Merge, Winner, differing, laid_over, merge
+from ..merge import Merge, differing, laid_over, merge
 from ..serializers import Theirs, check_sendable, read
 
 #: The longest exchange: look up, create, look up again, update. A lease must outlive it.
@@ -71,9 +72,9 @@ def push(claim: Claim, client: TwoCheckoutClient) -> Outcome:
         elif changed := differing(claim.local, claim.base):
             check_sendable(claim.local, changed)
             if conf.READ_BEFORE_WRITE:
-                _fetch_and_update(claim, client, outcome, client.retrieve_customer(claim.reference))
+                _merge_and_update(claim, client, outcome, client.retrieve_customer(claim.reference))
             else:
-                _update(client, outcome, claim.local, Merge(claim.local, claim.base, send=changed))
+                _update(client, outcome, claim.reference, claim.local, Merge(claim.local, claim.base, send=changed))
         else:
             _agree(outcome, Merge(claim.local, claim.local))
     except TwoCheckoutError as error:
@@ -92,7 +93,8 @@ def pull(claim: Claim, client: TwoCheckoutClient) -> Outcome:
         if remote is None:
             raise NotFound("2Checkout does not have this customer yet.")
         # Where nothing was ever acknowledged nobody can tell who changed; asked for their values, theirs count.
-        outcome.merged = _compare(claim, outcome, remote, conf.CONFLICT if claim.base else "remote")
+        _recognise(claim, outcome, remote)
+        outcome.merged = merge(claim.base, claim.local, remote, conflict=conf.CONFLICT if claim.base else "remote")
         outcome.base = outcome.merged.remote
     except TwoCheckoutError as error:
         outcome.error = error
@@ -109,7 +111,7 @@ def _create(claim: Claim, client: TwoCheckoutClient, outcome: Outcome) -> None:
     if claim.create_tried:
         found = _look_up(client, _reference_tried(claim))
         if found is not None:
-            return _fetch_and_update(claim, client, outcome, found)
+            return _merge_and_update(claim, client, outcome, found)
     outcome.create_tried = True
     try:
         reference = client.create_customer({name: value for name, value in claim.local.items() if value})
@@ -125,7 +127,7 @@ def _create(claim: Claim, client: TwoCheckoutClient, outcome: Outcome) -> None:
             raise refusal from None
         if found is None:
             raise
-        return _fetch_and_update(claim, client, outcome, found)
+        return _merge_and_update(claim, client, outcome, found)
     outcome.reference = reference
     return _agree(outcome, Merge(claim.local, {}, send=frozenset(claim.local)))
 
@@ -147,26 +149,29 @@ def _reference_tried(claim: Claim) -> str:
     return claim.base.get(_OURS) or claim.local[_OURS]
 
 
-def _fetch_and_update(claim: Claim, client: TwoCheckoutClient, outcome: Outcome, remote: Mapping[str, Any]) -> None:
+def _merge_and_update(claim: Claim, client: TwoCheckoutClient, outcome: Outcome, remote: Mapping[str, Any]) -> None:
     """Merge with the object just fetched, and update it where it has to follow us."""
-    merged = _compare(claim, outcome, remote, conf.CONFLICT)
+    theirs = _recognise(claim, outcome, remote)
+    merged = merge(outcome.base, claim.local, remote, conflict=conf.CONFLICT)
     if merged.send:
-        _update(client, outcome, laid_over(remote, merged.result), merged)
+        _update(client, outcome, theirs.reference, laid_over(remote, merged.result), merged)
     else:
         _agree(outcome, merged)
 
 
-def _compare(claim: Claim, outcome: Outcome, remote: Mapping[str, Any], conflict: Winner) -> Merge:
+def _recognise(claim: Claim, outcome: Outcome, remote: Mapping[str, Any]) -> Theirs:
+    """Read the object, and note that 2Checkout has it; UnreadableAnswer if it is another customer's."""
     theirs = read(remote)
     if not theirs.reference or theirs.reference != (claim.reference or theirs.reference):
         raise UnreadableAnswer("2Checkout answered with another customer than the one asked for.")
     outcome.theirs, outcome.reference, outcome.create_tried = theirs, theirs.reference, False
-    return merge(outcome.base, claim.local, remote, conflict=conflict)
+    return theirs
 
 
-def _update(client: TwoCheckoutClient, outcome: Outcome, body: Mapping[str, Any], merged: Merge) -> None:
-    assert outcome.reference is not None
-    client.update_customer(outcome.reference, body, conf.END_USER_UPDATE)
+def _update(
+    client: TwoCheckoutClient, outcome: Outcome, reference: str, body: Mapping[str, Any], merged: Merge
+) -> None:
+    client.update_customer(reference, body, conf.END_USER_UPDATE)
     _agree(outcome, merged)
 
 

@@ -1,7 +1,7 @@
 """Takes a row into our hands and writes back what came of it: the database's side of every push and pull.
 
-A claim is a lease on the row, taken by a conditional UPDATE, so it works the same on every database and holds no lock and
-no transaction while 2Checkout is being talked to. Whoever lost the lease settles nothing.
+A claim is a lease on the row, taken by a conditional UPDATE, so it works the same on every database and holds no lock
+and no transaction while 2Checkout is being talked to. Whoever lost the lease settles nothing.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def lease_seconds() -> float:
 def claim(customer: Customer, *, to_push: bool) -> Claim | None:
     """Take this row, freshly loaded, into our hands; None if it changed since or somebody else has it.
 
-    Before a first create the row is told, durably, that one is being tried and with what: should we die, the next one to
-    take it looks it up instead of creating it again.
+    Before a first create the row is told, durably, that one is being tried and with what: should we die, the next one
+    to take it looks it up instead of creating it again.
     """
     now, lease, local = timezone.now(), uuid.uuid4().hex, information(customer)
     base = customer.acknowledged
@@ -85,7 +85,8 @@ def give_back(claim: Claim) -> None:
 
 
 def settle(claim: Claim, outcome: Outcome, verdict: dict[str, Any]) -> bool:
-    """Write what came of an exchange; False if the row was changed meanwhile, so that the newer values wait to be pushed.
+    """Write what came of an exchange; False if the row was changed meanwhile, so that the newer values wait to be
+    pushed.
 
     *verdict* and the adopted values count only for the row as it was claimed; a change made since is newer than both.
     """
@@ -151,7 +152,8 @@ def is_final(error: TwoCheckoutError, tries: int) -> bool:
 
 
 def delay_after(error: TwoCheckoutError, tries: int) -> float:
-    """Seconds until the next try: doubled each time, scattered so that rows don't come back together, never too soon."""
-    delay = min(FIRST_DELAY * 2 ** max(tries - 1, 0), LONGEST_DELAY) * random.uniform(0.7, 1.3)
+    """Seconds until the next try: doubled each time, scattered so that rows don't come back together, never too
+    soon."""
+    delay = min(FIRST_DELAY * 2.0 ** max(tries - 1, 0), LONGEST_DELAY) * random.uniform(0.7, 1.3)
     asked = error.retry_after if isinstance(error, TransientError) and error.retry_after else 0
     return max(delay, asked)

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 @dataclass
 class Behaviour:
-    """How the fake vendor behaves. Only what is marked *documented* or *captured* is known; all else is a guess to turn."""
+    """How the fake vendor behaves. Only what is marked *documented* or *captured* is known; all else is a guess to
+    turn."""
 
     # Signature
     allowed_skew: float | None = 300

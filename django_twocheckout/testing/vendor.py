@@ -25,8 +25,8 @@ from .faults import FAULTS, Fault
 
 BASE_PATH = "/rest/6.0/"
 TEXTS = """
-    ExternalCustomerReference FirstName LastName Company FiscalCode Address1 Address2 City State Zip CountryCode Phone Fax
-    Email Language
+    ExternalCustomerReference FirstName LastName Company FiscalCode Address1 Address2 City State Zip CountryCode Phone
+    Fax Email Language
 """.split()
 REQUIRED = ["FirstName", "LastName", "Address1", "City", "Zip", "CountryCode", "Email"]
 DERIVED = ["CustomerReference", "AvangateCustomerReference", "Enabled", "Trial", "ExistingCards"]
@@ -85,14 +85,18 @@ class _Card:
     subscription: str
 
 
+_NO_CARD = _Card("", "", "", "")
+
+
 class FakeTwoCheckout:
     """2Checkout's customers, in memory.
 
     ::
 
         with FakeTwoCheckout(put="merge").serve() as vendor:
-            client = TwoCheckoutClient(merchant_code=vendor.merchant_code, secret_key=vendor.secret_key, base_url=vendor.url)
             vendor.fail("html-502", times=2)
+            call_what_talks_to(vendor.url, vendor.merchant_code, vendor.secret_key)
+            assert [request.method for request in vendor.requests] == ["GET", "PUT"]
 
     Any keyword but the credentials is a switch of :class:`Behaviour`. Safe to use from several threads.
     """
@@ -204,7 +208,8 @@ class FakeTwoCheckout:
         logged.fault = name
         try:
             answer_body: Any = None
-            status, headers = 200, {}
+            status = 200
+            headers: dict[str, str] = {}
             if fault is None or fault.commit:
                 status, answer_body, headers = self._carry_out(environ, logged, raw)
             body = json.dumps(answer_body).encode()
@@ -214,8 +219,9 @@ class FakeTwoCheckout:
                 if fault.cut == "reset":
                     raise ConnectionCut(b"")
                 if fault.cut == "half":
-                    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(fault.body) + 100}\r\n"
-                    raise ConnectionCut(head.encode() + b"\r\n" + fault.body.encode())
+                    promised = len(fault.body) + 100
+                    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {promised}\r\n\r\n"
+                    raise ConnectionCut(head.encode() + fault.body.encode())
                 status, body, headers = fault.status, fault.body.encode(), dict(fault.headers)
             logged.status = status
         finally:
@@ -343,11 +349,10 @@ class FakeTwoCheckout:
 
     def _delete_card(self, reference: str, token: str) -> Any:
         customer = self._known(reference)
-        owner, card, until = self._tokens.get(token, ("", None, 0.0))
+        owner, card, until = self._tokens.get(token, ("", _NO_CARD, 0.0))
         cards = self._cards[customer["CustomerReference"]]
         if owner != customer["CustomerReference"] or card not in cards or time.time() > until:
             raise Refused(self.behaviour.unknown_card_status, "SIM_UNKNOWN_CARD", "There is no such card")
-        assert card is not None
         if card.subscription:
             code, message = "SIM_CARD_IN_USE", "The card is used by an active subscription"
             by_shape: dict[str, Any] = {

@@ -1,5 +1,6 @@
 from django import forms
 from django.db import transaction
+
 from django_twocheckout.models import Customer
 
 from .models import Account
@@ -9,7 +10,8 @@ class CustomerForm(forms.ModelForm):
     class Meta:
         model = Customer
         fields = [
-            "first_name", "last_name", "email", "address1", "zip", "city", "country_code", "phone", "company", "fiscal_code",
+            "first_name", "last_name", "email", "address1", "zip", "city", "country_code", "phone", "company",
+            "fiscal_code",
         ]  # fmt: skip
 
     def __init__(self, *args, **kwargs):
@@ -24,5 +26,7 @@ class SignUpForm(CustomerForm):
 
     @transaction.atomic
     def save(self):
-        customer = super().save()  # this is all it takes: once the transaction is committed, 2Checkout gets the customer
+        customer = (
+            super().save()
+        )  # this is all it takes: once the transaction is committed, 2Checkout gets the customer
         return Account.objects.create(customer=customer, nickname=self.cleaned_data["nickname"])

@@ -1,6 +1,7 @@
 """The shop's own account; what 2Checkout needs to know of its owner stands in the linked Customer."""
 
 from django.db import models
+
 from django_twocheckout.models import Customer
 
 

@@ -10,6 +10,7 @@ import time
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
+
 from django_twocheckout.models import Customer
 
 PATIENCE = 45.0
@@ -99,7 +100,9 @@ class Story:
         self.same(ada)
 
     def refetch(self, ada):
-        self.step("Another edit over there is brought here with the admin's “Re-fetch from 2Checkout”, and causes no push.")
+        self.step(
+            "Another edit over there is brought here with the admin's “Re-fetch from 2Checkout”, and causes no push."
+        )
         self.fake.edit(ada.customer_reference, LastName="King")
         puts = self.count("PUT")
         self.press("twocheckout_customer_refetch", ada)
@@ -142,7 +145,13 @@ class Story:
     def unclear_create(self):
         self.step("Charles signs up, but the connection breaks after 2Checkout created him: he must not exist twice.")
         self.fake.fail("reset-after-commit", method="POST")
-        answers = {**SIGN_UP, "nickname": "charles", "first_name": "Charles", "last_name": "Babbage", "email": "cb@example.org"}
+        answers = {
+            **SIGN_UP,
+            "nickname": "charles",
+            "first_name": "Charles",
+            "last_name": "Babbage",
+            "email": "cb@example.org",
+        }
         self.shop.post(reverse("shop:sign-up"), answers)
         charles = Customer.objects.get(email="cb@example.org")
         self.until(charles, "pending", "synced", tried=True)
@@ -154,7 +163,9 @@ class Story:
         self.same(charles)
 
     def cards(self, ada):
-        self.step("Two cards are on file at 2Checkout. One is deleted in the admin; the other pays a subscription, and stays.")
+        self.step(
+            "Two cards are on file at 2Checkout. One is deleted in the admin; the other pays a subscription, and stays."
+        )
         self.fake.add_card(ada.customer_reference, "Visa", "1111")
         self.fake.add_card(ada.customer_reference, "Mastercard", "4444", subscription="SUB-42")
         for name, digits in (("Visa", "1111"), ("Mastercard", "4444")):
@@ -163,7 +174,9 @@ class Story:
         ada.refresh_from_db()
         here = [f"{card['type']} {card['last_digits']}" for card in ada.existing_cards]
         self.say(f"    Django has {here}; 2Checkout has {self.fake.cards(ada.customer_reference)}")
-        self.check("the Visa is gone on both sides", here == self.fake.cards(ada.customer_reference) == ["Mastercard 4444"])
+        self.check(
+            "the Visa is gone on both sides", here == self.fake.cards(ada.customer_reference) == ["Mastercard 4444"]
+        )
         self.check("the refusal names the subscription", "SUB-42" in said)
 
     # How it is told.
@@ -184,19 +197,26 @@ class Story:
             if customer.sync_state in states and (not tried or customer.tries or customer.sync_state == "synced"):
                 return None
             if time.monotonic() > end:
-                return self.check(f"the row is {' or '.join(states)} (it is {customer.sync_state}: {customer.sync_error})", False)
+                return self.check(
+                    f"the row is {' or '.join(states)} (it is {customer.sync_state}: {customer.sync_error})", False
+                )
             time.sleep(0.05)
 
     def show(self, customer, *names):
         customer.refresh_from_db()
         remote = self.fake.customer(customer.customer_reference or "") or {}
         for name in names:
-            self.say(f"    {name:28} Django: {getattr(customer, name) or '':28} 2Checkout: {remote.get(COMPARED[name]) or ''}")
+            ours, theirs = getattr(customer, name) or "", remote.get(COMPARED[name]) or ""
+            self.say(f"    {name:28} Django: {ours:28} 2Checkout: {theirs}")
 
     def same(self, customer):
         remote = self.fake.customer(customer.customer_reference or "") or {}
-        differing = [name for name, theirs in COMPARED.items() if (getattr(customer, name) or "") != (remote.get(theirs) or "")]
-        self.check("both sides are the same" + (f", but for {', '.join(differing)}" if differing else ""), not differing)
+        differing = [
+            name for name, theirs in COMPARED.items() if (getattr(customer, name) or "") != (remote.get(theirs) or "")
+        ]
+        self.check(
+            "both sides are the same" + (f", but for {', '.join(differing)}" if differing else ""), not differing
+        )
 
     def count(self, method):
         return sum(request.method == method for request in self.fake.requests)

@@ -1,6 +1,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
+
 from django_twocheckout.client import TwoCheckoutClient
 from django_twocheckout.exceptions import TwoCheckoutError
 from django_twocheckout.models import Customer
@@ -17,7 +18,8 @@ SHOWN = [
 
 
 def accounts(request):
-    return render(request, "shop/accounts.html", {"accounts": Account.objects.select_related("customer").order_by("-pk")})
+    everybody = Account.objects.select_related("customer").order_by("-pk")
+    return render(request, "shop/accounts.html", {"accounts": everybody})
 
 
 def sign_up(request):
@@ -74,11 +76,11 @@ def meddle(request, customer: Customer):
     reference, act = customer.customer_reference, request.POST.get("act")
     if act == "edit":
         vendor.current.edit(reference, Phone=request.POST.get("phone", ""))
-        messages.success(request, "Changed at 2Checkout. Save something here, or re-fetch in the admin, and see it arrive.")
+        messages.success(request, "Changed at 2Checkout. Save something here, or re-fetch in the admin.")
     elif act == "card":
         vendor.current.add_card(reference, "Visa", "1111")
         vendor.current.add_card(reference, "Mastercard", "4444", subscription="SUB-42")
         messages.success(request, "Two cards are on file at 2Checkout; a subscription is paid with one of them.")
     elif act == "fail":
         vendor.current.fail("503", times=2)
-        messages.success(request, "The next two requests will be answered 503. Save something and watch it heal.")
+        messages.success(request, "The next two requests will be answered 503. Save something here.")

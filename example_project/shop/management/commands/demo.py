@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import socket
 import sys
 import threading
 from pathlib import Path

@@ -29,6 +29,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from . import __version__
 from .exceptions import (
@@ -48,6 +49,7 @@ from .exceptions import (
 BASE_URL = "https://api.2checkout.com/rest/6.0/"
 HASH_ALGORITHMS = {"sha3-256": "sha3_256", "sha256": "sha256"}
 MAX_ANSWER_BYTES = 1024 * 1024
+READ_BYTES = 64 * 1024
 LONGEST_RETRY_AFTER = 24 * 60 * 60
 
 Timeout = float | tuple[float, float]
@@ -288,20 +290,20 @@ def _answer(what: str, response: requests.Response, deadline: float, sent: Mappi
 
 def _read(what: str, response: requests.Response, deadline: float) -> bytes:
     """The body, bounded in size and, a slow drip included, in time."""
-    chunks, size = [], 0
+    read_some = getattr(response.raw, "read1", response.raw.read)  # read() would wait for a whole portion
+    body = bytearray()
     try:
-        for chunk in response.iter_content(64 * 1024):
-            size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
+        while some := read_some(READ_BYTES, decode_content=True):
+            body += some
+            if len(body) > MAX_ANSWER_BYTES:
                 raise UnreadableAnswer(f"{what}: the answer is larger than {MAX_ANSWER_BYTES} bytes")
             if time.monotonic() > deadline:
                 raise ConnectionFailed(f"{what}: the answer did not end in time")
-            chunks.append(chunk)
-    except requests.ConnectionError as error:  # a read that timed out looks like this once the body has begun
-        raise ConnectionFailed(f"{what}: {type(error).__name__}") from None
-    except requests.RequestException:
+    except ReadTimeoutError:
+        raise ConnectionFailed(f"{what}: the answer did not end in time") from None
+    except (HTTPError, OSError):
         raise UnreadableAnswer(f"{what}: the answer is cut or garbled") from None
-    return b"".join(chunks)
+    return bytes(body)
 
 
 def _failure(

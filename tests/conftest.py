@@ -1,8 +1,19 @@
 from __future__ import annotations
 
-import pytest
+from dataclasses import dataclass
 
+import pytest
+import requests
+import responses as responses_library
+from celery import Celery
+from celery.signals import before_task_publish
+
+from django_twocheckout import tasks
 from django_twocheckout.models import Customer
+
+from . import vendor_document
+
+Celery("tests", broker="memory://").set_default()
 
 pytest_plugins = ["django_twocheckout.testing.plugin"]
 
@@ -18,7 +29,52 @@ ADA = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _documented(request, monkeypatch):
+    """Every request that the suite sends must be one that the vendor's document has."""
+    send = requests.Session.send
+
+    def checked_send(session, prepared, **options):
+        vendor_document.check(prepared)
+        return send(session, prepared, **options)
+
+    if "undocumented" not in request.keywords:
+        monkeypatch.setattr(requests.Session, "send", checked_send)
+
+
+@dataclass
+class Message:
+    """What travels to the workers."""
+
+    task: str
+    args: tuple
+    kwargs: dict
+    eta: str | None
+    queue: str
+
+
+@pytest.fixture(autouse=True)
+def sent(monkeypatch):
+    """The messages published in this test; they go to a broker in memory, where nobody takes them."""
+    messages: list[Message] = []
+
+    def note(sender, body, headers, routing_key, **kwargs):
+        messages.append(Message(sender, tuple(body[0]), body[1], headers["eta"], routing_key))
+
+    before_task_publish.connect(note)
+    monkeypatch.setattr(tasks, "_broken_until", 0.0)
+    yield messages
+    before_task_publish.disconnect(note)
+
+
 @pytest.fixture
 def ada(db) -> Customer:
     """A customer that is complete, saved, and not pushed yet."""
     return Customer.objects.create(**ADA)
+
+
+@pytest.fixture
+def responses():
+    """Literal answers; an answer that is never asked for fails the test."""
+    with responses_library.RequestsMock() as mock:
+        yield mock

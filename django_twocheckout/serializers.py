@@ -181,13 +181,15 @@ class CustomerInformationSerializer(serializers.Serializer[Customer]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            # Null says nothing about a flag or a sum; of the reference's two names the newer one counts.
+            # Null is a blank text and no cards, but says nothing about a flag or a sum.
+            meaning_something = Text | Cards
             data = {
                 name: value
                 for name, value in data.items()
-                if value is not None or isinstance(self.fields.get(name), Text)
+                if value is not None or isinstance(self.fields.get(name), meaning_something)
             }
-            data.setdefault("CustomerReference", data.get("AvangateCustomerReference"))
+            # The reference under its older name, where the newer one is missing.
+            data["CustomerReference"] = data.get("CustomerReference") or data.get("AvangateCustomerReference")
         return super().to_internal_value(data)
 
 
@@ -255,7 +257,7 @@ def _problem(name: str, value: str) -> str:
     """What keeps 2Checkout from taking this value, or nothing."""
     model_field = _model_field(_ATTRIBUTES[name])
     if not value:
-        return "is required." if model_field.name in Customer.REQUIRED_FIELDS else ""
+        return "is required." if model_field.name in Customer.REQUIRED_FIELDS or not model_field.blank else ""
     try:
         model_field.run_validators(value)
     except InvalidValue as error:

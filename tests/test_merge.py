@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_twocheckout.merge import Merge, differing, laid_over, merge, normalise
+
+NAMES = ["FirstName", "City", "CountryCode", "Language", "ExternalCustomerReference"]
+# Few values, so that the three sides often agree; blanks and both spellings of a country among them.
+values = st.sampled_from(["", "a", "b", "ro", "RO"])
+told = st.one_of(values, st.none(), st.integers(0, 2))
+local_sides = st.fixed_dictionaries(dict.fromkeys(NAMES, values))
+bases = st.dictionaries(st.sampled_from(NAMES), values)
+remotes = st.dictionaries(st.sampled_from([*NAMES, "Credit", "Unknown"]), told)
+winners = st.sampled_from(["local", "remote"])
+
+
+@pytest.mark.parametrize(
+    ("base", "local", "remote", "send", "adopt", "conflicts"),
+    [
+        ("a", "a", "a", False, False, False),
+        ("a", "b", "a", True, False, False),  # changed only here
+        ("a", "a", "b", False, True, False),  # changed only there
+        ("a", "b", "b", False, False, False),  # changed alike
+        ("a", "b", "c", True, False, True),  # changed on both sides
+        ("a", "", "a", True, False, False),  # erased here
+        ("a", "a", "", False, True, False),  # erased there
+        ("", "", None, False, False, False),  # null is blank
+        ("1", "1", 1, False, False, False),  # a number is its text
+        (None, "a", "", True, False, False),  # nobody knows who changed: a blank yields
+        (None, "", "a", False, True, False),
+        (None, "a", "b", True, False, True),
+        (None, "a", "a", False, False, False),
+    ],
+)
+def test_merge__one_field(base, local, remote, send, adopt, conflicts):
+    merged = merge({} if base is None else {"City": base}, {"City": local}, {"City": remote})
+
+    assert (bool(merged.send), bool(merged.adopt), bool(merged.conflicts)) == (send, adopt, conflicts)
+
+
+def test_merge__conflict_won_by_2checkout():
+    assert merge({"City": "a"}, {"City": "b"}, {"City": "c"}, conflict="remote") == Merge(
+        result={"City": "c"}, remote={"City": "c"}, adopt=frozenset({"City"}), conflicts=frozenset({"City"})
+    )
+
+
+def test_merge__country_in_lower_case_is_no_change():
+    assert merge({"CountryCode": "RO"}, {"CountryCode": "RO"}, {"CountryCode": "ro"}).adopt == frozenset()
+
+
+@pytest.mark.parametrize("remote", [{}, {"Language": ""}, {"Language": None}])
+def test_merge__a_language_that_is_not_told_is_not_erased(remote):
+    merged = merge({"Language": "en"}, {"Language": "en"}, remote)
+
+    assert (merged.send, merged.adopt, merged.result) == (frozenset(), frozenset(), {"Language": "en"})
+
+
+def test_merge__a_language_changed_here_is_sent_though_it_is_not_told():
+    assert merge({"Language": "en"}, {"Language": "ro"}, {"Language": ""}).send == {"Language"}
+
+
+def test_merge__an_absent_field_is_not_erased_but_a_blank_one_is():
+    assert merge({"Fax": "1"}, {"Fax": "1"}, {}).adopt == frozenset()
+    assert merge({"Fax": "1"}, {"Fax": "1"}, {"Fax": ""}).adopt == {"Fax"}
+
+
+@given(bases, local_sides, remotes, winners)
+def test_merge__every_field_has_one_fate(base, local, remote, winner):
+    merged = merge(base, local, remote, conflict=winner)
+
+    assert merged.result.keys() == merged.remote.keys() == local.keys()
+    assert not merged.send & merged.adopt
+    assert merged.conflicts <= merged.send | merged.adopt
+    for name in local:
+        ours, theirs = normalise(name, local[name]), merged.remote[name]
+        assert merged.result[name] == (theirs if name in merged.adopt else ours)
+        assert (name in merged.send | merged.adopt) == (ours != theirs)
+
+
+@given(bases, local_sides, remotes, winners)
+def test_merge__what_changed_only_there_is_never_sent(base, local, remote, winner):
+    merged = merge(base, local, remote, conflict=winner)
+
+    for name in merged.send:
+        assert normalise(name, local[name]) != normalise(name, base.get(name))
+
+
+@given(bases, local_sides, remotes, winners)
+def test_merge__carried_out_there_is_nothing_left_to_do(base, local, remote, winner):
+    merged = merge(base, local, remote, conflict=winner)
+
+    again = merge(merged.result, merged.result, {**remote, **merged.result}, conflict=winner)
+
+    assert (again.send, again.adopt, again.result) == (frozenset(), frozenset(), merged.result)
+
+
+def lossy(information):
+    """What 2Checkout makes of what it was sent, as captured: lower case, nulls, a language forgotten."""
+    echo = {name: value or None for name, value in information.items()}
+    return {**echo, "CountryCode": information["CountryCode"].lower(), "Language": ""}
+
+
+@given(local_sides)
+def test_merge__never_loops_on_a_lossy_echo(local):
+    acknowledged = {name: normalise(name, value) for name, value in local.items()}
+
+    merged = merge(acknowledged, local, lossy(local))
+
+    assert (merged.send, merged.adopt, merged.conflicts) == (frozenset(), frozenset(), frozenset())
+    assert not differing(local, merged.result)
+
+
+@given(bases, local_sides, remotes)
+def test_laid_over__has_the_agreed_values_and_all_else_as_fetched(base, local, remote):
+    result = merge(base, local, remote).result
+    body = laid_over({**remote, "CustomerReference": "1", "AvangateCustomerReference": 1, "ExistingCards": []}, result)
+
+    assert {name: normalise(name, body.get(name)) for name in result} == result
+    assert not {"CustomerReference", "AvangateCustomerReference", "ExistingCards"} & body.keys()
+    assert None not in body.values()
+    for name in remote.keys() - result.keys():
+        assert body.get(name) == remote[name]
+
+
+def test_laid_over__keeps_2checkouts_spelling_and_credit():
+    remote = {"CountryCode": "ro", "City": "Cluj", "Credit": {"Limit": 5.0}, "Status": "Inactive"}
+
+    assert laid_over(remote, {"CountryCode": "RO", "City": "Iasi"}) == {**remote, "City": "Iasi"}
+
+
+def test_differing():
+    assert differing({"City": "a", "CountryCode": "RO", "Fax": ""}, {"City": "b", "CountryCode": "ro"}) == {"City"}

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import os
 import re
 import threading
@@ -23,6 +24,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -223,7 +225,31 @@ class TwoCheckoutClient:
         session.trust_env = False
         session.proxies = environment["proxies"]
         session.verify = environment["verify"]
+        _keep_addresses_out_of_logs(self.base_url)
         return session
+
+
+class _AddressFilter(logging.Filter):
+    """Cuts our addresses in urllib3's debug lines: they hold references and tokens."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        parts = urlsplit(base_url)
+        self.host, self.path = parts.hostname, parts.path
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        arguments = record.args
+        if isinstance(arguments, tuple) and self.host in arguments:
+            record.args = tuple(
+                f"{self.path}…" if isinstance(argument, str) and argument.startswith(self.path) else argument
+                for argument in arguments
+            )
+        return True
+
+
+@lru_cache(maxsize=16)
+def _keep_addresses_out_of_logs(base_url: str) -> None:
+    logging.getLogger("urllib3.connectionpool").addFilter(_AddressFilter(base_url))
 
 
 def checked_base_url(base_url: str) -> str:

@@ -267,9 +267,7 @@ def _settle_push(claim: Claim, outcome: Outcome) -> Sweep:
     error, fields, conflicts = outcome.error, sorted(outcome.sent), _conflicts(outcome)
     created = claim.reference is None and outcome.reference is not None
     if error is None:
-        logger.info(
-            "pushed", extra={"customer": claim.pk, "created": created, "fields": fields, "conflicts": conflicts}
-        )
+        logger.info("pushed", extra={"customer": claim.pk, "new": created, "fields": fields, "conflicts": conflicts})
         if fields or created:
             _tell(signals.customer_pushed, claim, created=created, fields=fields, conflicts=conflicts)
         return Sweep(pushed=1, changed=not quiet)

@@ -1,0 +1,880 @@
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from django_twocheckout import signals, sync
+from django_twocheckout.conf import ConfigurationError
+from django_twocheckout.exceptions import (
+    AuthenticationFailed,
+    CardNotDeleted,
+    ConnectionFailed,
+    CustomerBusy,
+    NotFound,
+    ServerFailed,
+    TwoCheckoutError,
+    UnreadableAnswer,
+)
+from django_twocheckout.models import Customer
+from django_twocheckout.sync import rows
+
+from . import answers
+from .conftest import ADA
+
+BASE = "https://api.2checkout.com/rest/6.0/"
+
+
+@pytest.fixture
+def pushed(ada, twocheckout):
+    """A customer that both sides have; the fake vendor's log starts after it."""
+    sync.push(ada)
+    assert ada.sync_state == "synced", ada.sync_error
+    twocheckout.requests.clear()
+    return ada
+
+
+@pytest.fixture
+def heard():
+    """What the app's signals said, as (name, facts)."""
+    said = []
+    receivers = []
+    for name in ("customer_pushed", "customer_push_failed", "customer_pulled", "card_deleted"):
+
+        def note(signal, sender, _name=name, **facts):
+            said.append((_name, facts))
+
+        getattr(signals, name).connect(note)
+        receivers.append((getattr(signals, name), note))
+    yield said
+    for signal, note in receivers:
+        signal.disconnect(note)
+
+
+def change(customer, **values):
+    for name, value in values.items():
+        setattr(customer, name, value)
+    customer.save()
+
+
+def methods(vendor):
+    return [request.method for request in vendor.requests]
+
+
+def due_again(customer=None):
+    """Let the time of the next try come."""
+    Customer.objects.settle(next_try_at=timezone.now() - timedelta(seconds=1))
+
+
+# Creating.
+
+
+def test_push__creates(ada, twocheckout, heard):
+    assert sync.push(ada) is ada
+
+    [theirs] = twocheckout.customers
+    assert ada.customer_reference == theirs["CustomerReference"]
+    assert (ada.sync_state, ada.sync_error, ada.create_tried, ada.tries) == ("synced", "", False, 0)
+    assert ada.pushed_at is not None
+    assert (theirs["FirstName"], theirs["ExternalCustomerReference"]) == ("Ada", ada.external_customer_reference)
+    assert methods(twocheckout) == ["POST"]
+    [(name, facts)] = heard
+    assert (name, facts["customer"], facts["created"]) == ("customer_pushed", ada, True)
+
+
+@pytest.mark.parametrize("shape", ["number", "text", "object"])
+def test_push__creates_whatever_the_answers_shape(ada, twocheckout, shape):
+    twocheckout.behaviour.create_answer = shape
+    assert sync.push(ada).customer_reference == "601952421"
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha3-256"])
+def test_push__with_either_hash(ada, twocheckout, settings, algorithm):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "HASH_ALGORITHM": algorithm}
+    assert sync.push(ada).sync_state == "synced"
+    assert f'algo="{algorithm}"' in twocheckout.requests[0].headers["X_AVANGATE_AUTHENTICATION"]
+
+
+@pytest.mark.parametrize(
+    "fault", ["reset-after-commit", "500-after-commit", "not-json", "half-body", "huge"]
+)  # all of them after 2Checkout carried it out
+def test_push__an_unclear_create_is_looked_up_and_adopted(ada, twocheckout, fault):
+    twocheckout.fail(fault)
+    sync.push(ada)
+    assert (ada.sync_state, ada.create_tried, ada.tries, ada.customer_reference) == ("pending", True, 1, None)
+    assert ada.sync_error
+    assert ada.next_try_at > timezone.now()
+
+    sync.push(ada)
+
+    assert (ada.sync_state, ada.create_tried, ada.tries) == ("synced", False, 0)
+    assert len(twocheckout.customers) == 1
+    assert methods(twocheckout) == ["POST", "GET"]
+
+
+def test_push__a_create_that_did_not_happen_is_made_after_looking(ada, twocheckout):
+    twocheckout.fail("500")
+    sync.push(ada)
+    sync.push(ada)
+
+    assert ada.sync_state == "synced"
+    assert methods(twocheckout) == ["POST", "GET", "POST"]
+
+
+@pytest.mark.parametrize("fault", ["500", "reset", "html-404", "401", "429", "not-json", "false"])
+def test_push__no_second_create_unless_2checkout_says_there_is_none(ada, twocheckout, fault):
+    twocheckout.fail("reset-after-commit")
+    sync.push(ada)
+    twocheckout.fail(fault, method="GET")
+    sync.push(ada)
+    assert methods(twocheckout) == ["POST", "GET"]
+
+    twocheckout.heal()
+    sync.push(ada)
+    assert (ada.sync_state, len(twocheckout.customers)) == ("synced", 1)
+
+
+def test_push__an_unclear_create_and_a_change_since(ada, twocheckout):
+    twocheckout.fail("reset-after-commit")
+    sync.push(ada)
+    twocheckout.edit(ada.external_customer_reference, Phone="555")
+    change(ada, city="Paris", external_customer_reference="dj-changed")
+
+    sync.push(ada)
+
+    [theirs] = twocheckout.customers
+    assert (theirs["City"], theirs["Phone"], theirs["ExternalCustomerReference"]) == ("Paris", "555", "dj-changed")
+    assert (ada.phone, ada.sync_state) == ("555", "synced")
+
+
+def test_push__killed_in_the_middle_of_a_create(ada, twocheckout):
+    # The row as a worker leaves it that died after its POST: claimed, told, and never settled.
+    claim = rows.claim(Customer.objects.get(), to_push=True)
+    twocheckout.add_customer(**claim.local)
+    assert sync.push(ada).sync_state == "pending"  # the lease still stands
+    assert twocheckout.requests == []
+
+    Customer.objects.settle(lease_until=timezone.now() - timedelta(seconds=1))
+    sync.push_pending()
+
+    ada.refresh_from_db()
+    assert (ada.sync_state, len(twocheckout.customers), methods(twocheckout)) == ("synced", 1, ["GET"])
+
+
+def test_push__a_reference_that_exists_over_there_is_adopted(ada, twocheckout):
+    reference = twocheckout.add_customer(
+        ExternalCustomerReference=ada.external_customer_reference, FirstName="Augusta", Phone="555"
+    )
+
+    sync.push(ada)
+
+    assert (ada.sync_state, ada.customer_reference) == ("synced", reference)
+    theirs = twocheckout.customer(reference)
+    assert (theirs["FirstName"], theirs["Phone"], ada.phone) == ("Ada", "555", "555")
+    assert methods(twocheckout) == ["POST", "GET", "PUT"]
+
+
+def test_push__looked_up_somebody_elses_customer(db, twocheckout):
+    # A numeric reference of ours that is 2Checkout's own number of another customer.
+    stranger = twocheckout.add_customer(FirstName="Stranger")
+    ada = Customer.objects.create(**ADA)
+    Customer.objects.settle(
+        external_customer_reference=stranger, create_tried=True, acknowledged={"ExternalCustomerReference": stranger}
+    )
+    from django_twocheckout.sync import exchange
+
+    claim = rows.claim(Customer.objects.get(pk=ada.pk), to_push=True)
+    outcome = exchange.pull(claim, sync._client())
+
+    assert "does not carry it" in str(outcome.error)
+    assert twocheckout.customer(stranger)["FirstName"] == "Stranger"
+
+
+def test_push__two_rows_with_one_customer(pushed, twocheckout):
+    twin = Customer.objects.create(**ADA)
+    Customer.objects.filter(pk=twin.pk).settle(
+        create_tried=True, acknowledged={"ExternalCustomerReference": pushed.external_customer_reference}
+    )
+
+    sync.push(twin)
+
+    assert twin.sync_state == "failed"
+    assert "Another row has this customer" in twin.sync_error
+    assert twin.customer_reference is None
+
+
+# Updating.
+
+
+def test_push__fetches_merges_updates(pushed, twocheckout, heard):
+    twocheckout.edit(pushed.customer_reference, Phone="555", LastName="King")
+    change(pushed, city="Paris")
+    heard.clear()
+
+    sync.push(pushed)
+
+    theirs = twocheckout.customer(pushed.customer_reference)
+    assert (theirs["City"], theirs["Phone"], theirs["LastName"]) == ("Paris", "555", "King")
+    assert (pushed.city, pushed.phone, pushed.last_name, pushed.sync_state) == ("Paris", "555", "King", "synced")
+    assert methods(twocheckout) == ["GET", "PUT"]
+    [(name, facts)] = heard
+    assert (name, facts["created"], facts["fields"], facts["conflicts"]) == ("customer_pushed", False, ["City"], [])
+
+
+@pytest.mark.parametrize(("winner", "city"), [("local", "Paris"), ("remote", "Bath")])
+def test_push__conflict(pushed, twocheckout, settings, heard, winner, city):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "CONFLICT": winner}
+    twocheckout.edit(pushed.customer_reference, City="Bath")
+    change(pushed, city="Paris", fax="1")
+
+    sync.push(pushed)
+
+    assert (twocheckout.customers[0]["City"], pushed.city) == (city, city)
+    assert heard[-1][1]["conflicts"] == ["City"]
+
+
+def test_push__sends_back_what_it_fetched(pushed, twocheckout):
+    credit = {"Limit": 51.0, "Remaining": 21.0, "Currency": "EUR"}
+    twocheckout.edit(pushed.customer_reference, Credit=credit, Enabled=True)
+    twocheckout.behaviour.derived_fields = "ignore"
+    change(pushed, city="Paris")
+
+    sync.push(pushed)
+
+    body = twocheckout.requests[-1].body
+    assert body["Credit"] == credit
+    assert body["Enabled"] is True
+    assert not {"CustomerReference", "ExistingCards"} & body.keys()
+    assert (pushed.credit_limit, pushed.credit_currency, pushed.enabled) == (Decimal("51.00"), "EUR", True)
+
+
+@pytest.mark.parametrize("put", ["replace", "merge"])
+@pytest.mark.parametrize("blanks", ["null", "empty", "absent"])
+@pytest.mark.parametrize("language", ["as-sent", "blank"])
+def test_push__both_sides_agree_whatever_is_undocumented(pushed, twocheckout, put, blanks, language):
+    twocheckout.behaviour.set(
+        put=put, blank_echo=blanks, language_echo=language, reference_name="AvangateCustomerReference",
+        reference_as_number=True,
+    )  # fmt: skip
+    twocheckout.edit(pushed.customer_reference, Phone="555")
+    change(pushed, city="Paris", address2="2nd floor")
+    sync.push(pushed)
+    change(pushed, address2="")
+    sync.push(pushed)
+
+    theirs = twocheckout.customer(pushed.customer_reference)
+    assert pushed.sync_state == "synced"
+    assert (theirs["City"], theirs["Phone"], theirs["Address2"] or "", theirs["Language"]) == ("Paris", "555", "", "en")
+    assert methods(twocheckout) == ["GET", "PUT"] * 2
+
+
+def test_push__nothing_differs_nothing_is_sent(pushed, twocheckout):
+    change(pushed, city="Paris")
+    change(pushed, city="London")
+    sync.push(pushed)
+    Customer.objects.update(city="London")
+    sync.push_pending()
+    pushed.save()
+    sync.push(pushed)
+
+    assert twocheckout.requests == []
+    assert pushed.sync_state == "synced"
+
+
+def test_push__changed_alike_on_both_sides(pushed, twocheckout):
+    twocheckout.edit(pushed.customer_reference, City="Paris")
+    change(pushed, city="Paris")
+    sync.push(pushed)
+    assert (methods(twocheckout), pushed.sync_state) == (["GET"], "synced")
+
+
+def test_push__without_reading_first(pushed, twocheckout, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "READ_BEFORE_WRITE": False, "END_USER_UPDATE": True}
+    change(pushed, city="Paris", address2="")
+    sync.push(pushed)
+
+    assert methods(twocheckout) == ["PUT"]
+    assert twocheckout.requests[0].query == {"endUserUpdate": "true"}
+    assert (twocheckout.customers[0]["City"], pushed.sync_state) == ("Paris", "synced")
+    change(pushed, city="Rome")
+    sync.push(pushed)
+    assert (methods(twocheckout), twocheckout.customers[0]["City"]) == (["PUT", "PUT"], "Rome")
+
+
+def test_push__ten_quick_saves_are_one_push(pushed, twocheckout):
+    for number in range(10):
+        change(pushed, address2=f"{number}th floor")
+    sync.push_pending()
+    assert methods(twocheckout) == ["GET", "PUT"]
+    assert twocheckout.customers[0]["Address2"] == "9th floor"
+
+
+def test_push__does_not_take_away_what_was_assigned_and_not_saved(pushed):
+    pushed.city = "Paris"
+    Customer.objects.settle(phone="555")
+    sync.push(pushed)
+    assert (pushed.city, pushed.phone) == ("Paris", "555")
+
+
+def test_push__row_is_gone(ada, twocheckout):
+    Customer.objects.all().delete()
+    with pytest.raises(Customer.DoesNotExist):
+        sync.push(ada)
+
+
+def test_push__row_deleted_while_in_flight(ada, twocheckout, caplog):
+    claim = rows.claim(Customer.objects.get(), to_push=True)
+    Customer.objects.all().delete()
+    sync._push_batch([claim], sync._client())
+    assert "lease lost" in caplog.text
+    assert not Customer.objects.exists()
+
+
+def test_push__customer_gone_at_2checkout(pushed, twocheckout):
+    twocheckout.forget(pushed.customer_reference)
+    change(pushed, city="Paris")
+    sync.push(pushed)
+    assert pushed.sync_state == "failed"
+    assert "There is no such customer" in pushed.sync_error
+    assert twocheckout.customers == []
+
+
+def test_push__answered_with_another_customer(pushed, twocheckout, responses, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "BASE_URL": BASE}
+    responses.get(f"{BASE}customers/{pushed.customer_reference}/", json={**answers.CUSTOMER, "CustomerReference": "7"})
+    change(pushed, city="Paris")
+    sync.push(pushed)
+    assert (pushed.sync_state, pushed.customer_reference) == ("pending", "601952421")
+    assert "another customer" in pushed.sync_error
+
+
+# Refusals and trouble.
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_refused__fails_with_2checkouts_words_and_is_not_tried_again(pushed, twocheckout, heard, status):
+    twocheckout.behaviour.invalid_field_status = status
+    change(pushed, company="Engines", fiscal_code="INVALID")
+
+    sync.push(pushed)
+
+    assert pushed.sync_state == "failed"
+    assert pushed.sync_error == "The fiscal code is not a valid VAT ID (SIM_INVALID_FISCAL_CODE)"
+    assert (heard[-1][0], heard[-1][1]["final"]) == ("customer_push_failed", True)
+    due_again()
+    sync.push_pending()
+    sync.push_due(pushed.pk)
+    assert methods(twocheckout) == ["GET", "PUT"]
+
+
+def test_refused__create(db, twocheckout):
+    ada = Customer.objects.create(**{**ADA, "company": "Engines", "fiscal_code": "INVALID"})
+    sync.push(ada)
+    assert (ada.sync_state, ada.create_tried, ada.acknowledged) == ("failed", False, {})
+    assert "VAT ID" in ada.sync_error
+    change(ada, fiscal_code="RO1")
+    sync.push(ada)
+    assert (ada.sync_state, ada.sync_error, len(twocheckout.customers)) == ("synced", "", 1)
+
+
+def test_refused__create_and_the_look_up_after_it_fails(db, twocheckout):
+    ada = Customer.objects.create(**{**ADA, "company": "Engines", "fiscal_code": "INVALID"})
+    twocheckout.fail("503", method="GET")
+    sync.push(ada)
+    assert (ada.sync_state, ada.create_tried) == ("failed", True)
+    assert "VAT ID" in ada.sync_error
+
+
+def test_refused__answers_false(pushed, twocheckout):
+    twocheckout.behaviour.update_answer = "false"
+    change(pushed, city="Paris")
+    sync.push(pushed)
+    assert (pushed.sync_state, twocheckout.customers[0]["City"]) == ("failed", "London")
+    assert "did not update" in pushed.sync_error
+    twocheckout.behaviour.update_answer = "object"
+    sync.push(pushed)
+    assert (pushed.sync_state, twocheckout.customers[0]["City"]) == ("synced", "Paris")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"first_name": "", "zip": ""}, "FirstName is required. Zip is required."),
+        ({"country_code": "XX"}, "is not a two-letter ISO 3166 country code"),
+        ({"external_customer_reference": "12345"}, "could be mistaken for one of 2Checkout's own"),
+    ],
+)
+def test_refused__here_before_anything_is_sent(db, twocheckout, values, words):
+    ada = Customer.objects.create(**{**ADA, **values})
+    sync.push(ada)
+    assert ada.sync_state == "failed"
+    assert words in ada.sync_error
+    assert twocheckout.requests == []
+
+
+@pytest.mark.parametrize("fault", ["500", "503", "html-502", "reset", "not-json", "html-404", "redirect", "huge"])
+def test_trouble__is_tried_again_later(pushed, twocheckout, heard, fault):
+    twocheckout.fail(fault)
+    change(pushed, city="Paris")
+    sync.push_pending()
+
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, pushed.tries) == ("pending", 1)
+    assert pushed.sync_error
+    assert timezone.now() < pushed.next_try_at < timezone.now() + timedelta(seconds=10)
+    assert (heard[-1][0], heard[-1][1]["final"]) == ("customer_push_failed", False)
+    sync.push_pending()
+    assert len(twocheckout.requests) == 1
+    due_again()
+    sync.push_pending()
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, pushed.tries, pushed.sync_error) == ("synced", 0, "")
+
+
+def test_trouble__ends_after_so_many_attempts(pushed, twocheckout, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "MAX_ATTEMPTS": 3}
+    change(pushed, city="Paris")
+    with twocheckout.outage():
+        for _ in range(5):
+            due_again()
+            sync.push_pending()
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, pushed.tries, len(twocheckout.requests)) == ("failed", 3, 3)
+    assert "Down for maintenance" in pushed.sync_error
+    change(pushed, city="Rome")
+    sync.push_pending()
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, pushed.tries) == ("synced", 0)
+
+
+@pytest.mark.parametrize("fault", ["401", "429"])
+def test_trouble__of_the_account_uses_up_no_tries(pushed, twocheckout, settings, fault):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "MAX_ATTEMPTS": 1}
+    change(pushed, city="Paris")
+    twocheckout.fail(fault)
+    sync.push(pushed)
+    assert (pushed.sync_state, pushed.tries) == ("pending", 0)
+    assert pushed.sync_error
+    sync.push(pushed)
+    assert pushed.sync_state == "synced"
+
+
+def test_trouble__retry_after_is_honoured(pushed, twocheckout):
+    change(pushed, city="Paris")
+    twocheckout.behaviour.set(rate_limit=0, retry_after="120")
+    sync.push(pushed)
+    assert pushed.next_try_at > timezone.now() + timedelta(seconds=115)
+
+
+def test_delays__double_and_are_capped():
+    for tries, seconds in [(0, 5), (1, 5), (2, 10), (5, 80), (99, 3600)]:
+        delay = rows.delay_after(ServerFailed(), tries)
+        assert 0.7 * seconds <= delay <= 1.3 * seconds
+    assert len({rows.delay_after(ServerFailed(), 3) for _ in range(9)}) > 1
+    assert rows.delay_after(ServerFailed(retry_after=9999.0), 1) == 9999
+
+
+def test_settings__wrong(ada, settings):
+    settings.TWOCHECKOUT = {}
+    with pytest.raises(ConfigurationError, match="MERCHANT_CODE"):
+        sync.push(ada)
+    settings.TWOCHECKOUT = {"MERCHANT_CODE": "A", "SECRET_KEY": "topsecret", "BASE_URL": "http://example.org/"}
+    with pytest.raises(ConfigurationError, match="https") as caught:
+        sync.push_pending()
+    assert "topsecret" not in str(caught.value)
+    ada.refresh_from_db()
+    assert (ada.sync_state, ada.create_tried) == ("pending", False)
+
+
+def test_settings__changed_while_running(pushed, settings):
+    before = sync._client()
+    assert sync._client() is before
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "TIMEOUT": [1, 2]}
+    assert sync._client() is not before
+    assert sync._client().timeout == (1, 2)
+
+
+# Newest wins; one at a time.
+
+
+def test_in_flight__a_change_stays_pending_and_is_pushed_next(pushed, twocheckout):
+    change(pushed, city="Paris")
+    twocheckout.edit(pushed.customer_reference, Phone="555")
+    claim = rows.claim(Customer.objects.get(), to_push=True)
+    change(pushed, fax="1", address1="1 rue de Rivoli")
+
+    sweep = sync._push_batch([claim], sync._client())
+
+    assert sweep.changed == 1
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, pushed.phone, pushed.lease_until) == ("pending", "", None)
+    sync.push(pushed)
+    theirs = twocheckout.customers[0]
+    assert (theirs["City"], theirs["Fax"], theirs["Phone"]) == ("Paris", "1", "555")
+    assert (pushed.phone, pushed.sync_state) == ("555", "synced")
+
+
+def test_in_flight__push_goes_on_until_the_row_is_quiet(pushed, twocheckout, heard):
+    seen = []
+
+    def meddle(sender, customer, **facts):
+        if len(seen) < 2:
+            seen.append(1)
+            change(customer, address2=f"{len(seen)}th floor")
+
+    change(pushed, city="Paris")
+    # The listener is called after the settling, so it stands for a save that comes just then.
+    signals.customer_pushed.connect(meddle)
+    try:
+        sync.push(pushed)
+        sync.push_pending()
+    finally:
+        signals.customer_pushed.disconnect(meddle)
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, twocheckout.customers[0]["Address2"]) == ("synced", "2th floor")
+
+
+def test_in_flight__a_refusal_of_older_values_does_not_fail_the_newer(pushed, twocheckout):
+    change(pushed, company="Engines", fiscal_code="INVALID")
+    claim = rows.claim(Customer.objects.get(), to_push=True)
+    change(pushed, fiscal_code="RO1")
+
+    sync._push_batch([claim], sync._client())
+
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, pushed.sync_error) == ("pending", "")
+    sync.push(pushed)
+    assert (pushed.sync_state, twocheckout.customers[0]["FiscalCode"]) == ("synced", "RO1")
+
+
+def test_one_at_a_time(ada, twocheckout):
+    fresh = Customer.objects.get()
+    first = rows.claim(fresh, to_push=True)
+    assert first is not None
+    assert rows.claim(fresh, to_push=True) is None
+    assert rows.claim(Customer.objects.get(), to_push=True) is None
+    assert sync.push(ada).sync_state == "pending"
+    assert sync.push_pending().tried == 0
+    for act in (sync.pull, lambda customer: sync.delete_card(customer, "t")):
+        with pytest.raises(CustomerBusy):
+            act(ada)
+    assert twocheckout.requests == []
+
+
+def test_one_at_a_time__a_row_read_before_another_worker_was_through_with_it(ada, twocheckout):
+    # Read, then pushed by somebody else: the lease is free again, but what was read is old.
+    read_before = Customer.objects.get()
+    sync.push(ada)
+    assert rows.claim(read_before, to_push=True) is None
+
+
+def test_lease_lost__settles_nothing(ada, twocheckout, caplog):
+    claim = rows.claim(Customer.objects.get(), to_push=True)
+    Customer.objects.settle(lease_until=timezone.now() - timedelta(seconds=1))
+    sync.push(ada)
+    assert ada.sync_state == "synced"
+    twocheckout.outage_was = twocheckout.fail("500")
+    sync._push_batch([claim], sync._client())
+    ada.refresh_from_db()
+    assert (ada.sync_state, ada.tries) == ("synced", 0)
+    assert "lease lost" in caplog.text
+
+
+def test_lease__outlives_the_longest_exchange(settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "TIMEOUT": (5, 30)}
+    assert rows.lease_seconds() > rows.BATCH_SECONDS + 4 * (5 + 30)
+
+
+# Sweeps.
+
+
+def test_sweep__counts(ada, twocheckout):
+    Customer.objects.create(**{**ADA, "zip": ""})
+    third = Customer.objects.create(**ADA)
+    sync.push(third)
+    Customer.objects.filter(pk=third.pk).update(city="Paris")
+    twocheckout.fail("503", method="GET")
+
+    sweep = sync.push_pending()
+
+    assert (sweep.pushed, sweep.failed, sweep.waiting, sweep.tried) == (1, 1, 1, 3)
+    assert 0 < sweep.retry_in < 10
+
+
+def test_sweep__has_a_limit_and_batches(db, twocheckout, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "BATCH_SIZE": 2}
+    for _ in range(7):
+        Customer.objects.create(**ADA)
+    assert sync.push_pending(limit=3).pushed == 3
+    assert sync.push_pending().pushed == 4
+    assert sync.push_pending().tried == 0
+    assert len(twocheckout.customers) == 7
+
+
+def test_sweep__stops_where_2checkout_is_not_there(db, twocheckout, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "BATCH_SIZE": 2}
+    for _ in range(6):
+        Customer.objects.create(**ADA)
+    with twocheckout.outage():
+        assert sync.push_pending().waiting == 2
+    assert Customer.objects.due().count() == 4
+
+
+def test_sweep__one_bad_row_does_not_stop_the_others(db, twocheckout, settings, caplog):
+    bad = Customer.objects.create(**ADA, acknowledged="no dictionary", customer_reference="1")
+    Customer.objects.create(**ADA)
+
+    sweep = sync.push_pending()
+
+    bad.refresh_from_db()
+    assert (sweep.pushed, bad.sync_state, bad.tries) == (1, "pending", 1)
+    assert "A mistake in django-twocheckout: AttributeError" in bad.sync_error
+    assert "bug: AttributeError" in caplog.text
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_sweep__gives_back_what_it_cannot_begin(db, twocheckout, settings, monkeypatch, concurrency):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "CONCURRENCY": concurrency}
+    monkeypatch.setattr(rows, "BATCH_SECONDS", -1.0)
+    for _ in range(3):
+        Customer.objects.create(**ADA)
+
+    assert sync.push_pending().tried == 0
+
+    assert twocheckout.requests == []
+    assert Customer.objects.due().filter(create_tried=False, acknowledged={}).count() == 3
+    monkeypatch.setattr(rows, "BATCH_SECONDS", 60.0)
+    assert sync.push_pending().pushed == 3
+    assert set(methods(twocheckout)) == {"POST"}
+
+
+def test_due__pushes_this_row_and_whatever_else_is(ada, twocheckout):
+    other = Customer.objects.create(**ADA)
+    assert sync.push_due(ada.pk).pushed == 2
+    assert sync.push_due(other.pk).tried == 0
+    assert sync.push_due(-1).tried == 0
+
+
+# Pulling.
+
+
+def test_pull__brings_their_values_and_wakes_nobody(
+    pushed, twocheckout, heard, sent, django_capture_on_commit_callbacks
+):
+    twocheckout.edit(pushed.customer_reference, Phone="555", Enabled=True, Credit={"Limit": "5"})
+    twocheckout.add_card(pushed.customer_reference)
+    sent.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert sync.pull(pushed) is pushed
+
+    assert (pushed.phone, pushed.enabled, pushed.credit_limit) == ("555", True, 5)
+    assert pushed.existing_cards == [{"type": "Visa", "last_digits": "1111", "expiry": "12/2029"}]
+    assert (pushed.sync_state, pushed.pulled_at is not None) == ("synced", True)
+    assert (sent, methods(twocheckout)) == ([], ["GET"])
+    assert (heard[-1][0], heard[-1][1]["fields"]) == ("customer_pulled", ["Phone"])
+    sync.push_pending()
+    sync.push(pushed)
+    assert methods(twocheckout) == ["GET"]
+
+
+def test_pull__keeps_what_changed_here(pushed, twocheckout):
+    change(pushed, city="Paris")
+    twocheckout.edit(pushed.customer_reference, Phone="555")
+    sync.pull(pushed)
+    assert (pushed.city, pushed.phone, pushed.sync_state) == ("Paris", "555", "pending")
+    sync.push(pushed)
+    assert (twocheckout.customers[0]["City"], pushed.sync_state) == ("Paris", "synced")
+
+
+def test_pull__a_failed_row_that_turns_out_to_be_in_step(pushed, twocheckout):
+    change(pushed, city="Paris")
+    Customer.objects.settle(sync_state="failed", sync_error="No.")
+    twocheckout.edit(pushed.customer_reference, City="Paris")
+    sync.pull(pushed)
+    assert (pushed.sync_state, pushed.sync_error) == ("synced", "")
+
+
+def test_pull__a_customer_that_was_linked_by_hand(db, twocheckout):
+    reference = twocheckout.add_customer(FirstName="Grace", LastName="Hopper", City="New York", CountryCode="us")
+    grace = Customer.objects.create(customer_reference=reference, last_name="Murray")
+    sync.pull(grace)
+    assert (grace.first_name, grace.last_name, grace.country_code) == ("Grace", "Hopper", "US")
+
+
+def test_pull__a_row_that_was_imported_as_synced(db, twocheckout):
+    reference = twocheckout.add_customer(FirstName="Ada", City="Bath")
+    ada = Customer.objects.create(**ADA, customer_reference=reference, sync_state="synced")
+    sync.pull(ada)
+    assert ada.city == "Bath"
+
+
+def test_pull__while_a_create_is_in_doubt(ada, twocheckout):
+    twocheckout.fail("reset-after-commit")
+    sync.push(ada)
+    sync.pull(ada)
+    assert (ada.sync_state, ada.customer_reference, ada.create_tried) == ("synced", "601952421", False)
+
+
+def test_pull__not_there(ada, twocheckout):
+    with pytest.raises(NotFound, match="does not have this customer yet"):
+        sync.pull(ada)
+    ada.refresh_from_db()
+    assert (ada.sync_state, ada.create_tried, ada.lease_until) == ("pending", False, None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [("503", ServerFailed), ("reset", ConnectionFailed), ("401", AuthenticationFailed)]
+)
+def test_pull__a_failure_leaves_the_row_as_it_was(pushed, twocheckout, fault, error):
+    twocheckout.fail(fault)
+    with pytest.raises(error):
+        sync.pull(pushed)
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, pushed.sync_error, pushed.tries, pushed.lease_until) == ("synced", "", 0, None)
+
+
+def test_pull__saved_meanwhile_wakes_a_worker(pushed, twocheckout, sent):
+    claim = rows.claim(Customer.objects.get(), to_push=False)
+    twocheckout.edit(pushed.customer_reference, Phone="555")
+    from django_twocheckout.sync import exchange
+
+    outcome = exchange.pull(claim, sync._client())
+    change(pushed, city="Paris")
+    sent.clear()
+    sync._settle_pull(claim, outcome)
+    assert [message.task for message in sent] == ["twocheckout.push_pending"]
+    sync.push_pending()
+    pushed.refresh_from_db()
+    assert (pushed.phone, pushed.city, pushed.sync_state) == ("555", "Paris", "synced")
+
+
+# Cards.
+
+
+@pytest.fixture
+def with_cards(pushed, twocheckout):
+    twocheckout.add_card(pushed.customer_reference, "Visa", "1111")
+    twocheckout.add_card(pushed.customer_reference, "Mastercard", "4444", subscription="SUB-42")
+    return pushed
+
+
+def test_cards__are_fetched_live_and_not_stored(with_cards, twocheckout, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        visa, mastercard = sync.cards(with_cards)
+    assert (str(visa), str(mastercard)) == ("Visa •••• 1111 12/2029", "Mastercard •••• 4444 12/2029")
+    assert visa.token
+    assert visa.token not in repr(visa)
+    assert twocheckout.requests[0].query == {"includePaymentData": "true"}
+    assert visa.token not in str(Customer.objects.values().get())
+
+
+@pytest.mark.parametrize(("shape", "token"), [("objects", "object"), ("objects", "text"), ("texts", "object")])
+def test_card__deleted(with_cards, twocheckout, heard, shape, token):
+    twocheckout.behaviour.set(card_shape=shape, card_token=token)
+    visa = sync.cards(with_cards)[0]
+    sync.delete_card(with_cards, visa.token)
+    assert twocheckout.cards(with_cards.customer_reference) == ["Mastercard 4444"]
+    assert len(with_cards.existing_cards) == 1
+    assert heard[-1][0] == "card_deleted"
+    assert visa.token not in str(Customer.objects.values().get())
+
+
+@pytest.mark.parametrize("shape", ["rest", "rpc"])
+def test_card__refused(with_cards, twocheckout, shape):
+    twocheckout.behaviour.card_refusal = shape
+    mastercard = sync.cards(with_cards)[1]
+    with pytest.raises(CardNotDeleted) as caught:
+        sync.delete_card(with_cards, mastercard.token)
+    assert caught.value.words == "Subscription SUB-42: The card is used by an active subscription (SIM_CARD_IN_USE)"
+    assert mastercard.token not in str(caught.value)
+    with_cards.refresh_from_db()
+    assert with_cards.lease_until is None
+
+
+def test_card__gone_already_is_success(with_cards):
+    visa = sync.cards(with_cards)[0]
+    sync.delete_card(with_cards, visa.token)
+    sync.delete_card(with_cards, visa.token)
+    assert len(with_cards.existing_cards) == 1
+
+
+def test_card__deleted_but_the_list_cannot_be_fetched(with_cards, twocheckout, caplog):
+    visa = sync.cards(with_cards)[0]
+    twocheckout.fail("503", method="GET")
+    sync.delete_card(with_cards, visa.token)
+    assert twocheckout.cards(with_cards.customer_reference) == ["Mastercard 4444"]
+    assert "list not re-fetched" in caplog.text
+
+
+def test_cards__of_a_customer_that_2checkout_does_not_have(ada, pushed, twocheckout):
+    nobody = Customer.objects.create(**ADA)
+    with pytest.raises(NotFound):
+        sync.cards(nobody)
+    with pytest.raises(NotFound):
+        sync.delete_card(nobody, "t")
+    twocheckout.forget(pushed.customer_reference)
+    with pytest.raises(NotFound):
+        sync.delete_card(pushed, "t")
+    pushed.refresh_from_db()
+    assert pushed.lease_until is None
+
+
+def test_cards__answered_with_another_customer(pushed, responses, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "BASE_URL": BASE}
+    responses.get(
+        f"{BASE}customers/{pushed.customer_reference}/?includePaymentData=true",
+        json={**answers.CUSTOMER, "CustomerReference": "7"},
+    )
+    with pytest.raises(UnreadableAnswer):
+        sync.cards(pushed)
+
+
+# Nothing told.
+
+
+def test_logs__tell_no_personal_data_nor_secret(ada, twocheckout, caplog):
+    caplog.set_level(logging.DEBUG)
+    twocheckout.fail("reset-after-commit")
+    sync.push(ada)
+    sync.push(ada)
+    twocheckout.add_card(ada.customer_reference)
+    change(ada, company="Engines", fiscal_code="INVALID")
+    sync.push(ada)
+    token = sync.cards(ada)[0].token
+    sync.delete_card(ada, token)
+    with pytest.raises(TwoCheckoutError):
+        sync.delete_card(ada, "")
+    told = caplog.text + "".join(str(vars(record)) for record in caplog.records if record.name == "twocheckout")
+    assert "pushed" in told
+    for private in ("Ada", "Lovelace", "London", "ada@example.org", "SW1Y", "SECRET_KEY", token):
+        assert private not in told
+
+
+def test_signals__a_listener_that_fails_harms_nobody(ada, twocheckout):
+    def fail(sender, **facts):
+        raise ZeroDivisionError
+
+    signals.customer_pushed.connect(fail)
+    try:
+        assert sync.push(ada).sync_state == "synced"
+    finally:
+        signals.customer_pushed.disconnect(fail)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_is_open_while_2checkout_is_asked(twocheckout, monkeypatch):
+    ada = Customer.objects.create(**ADA)
+    seen = []
+    create = sync.TwoCheckoutClient.create_customer
+
+    def spy(client, information):
+        seen.append(connection.in_atomic_block)
+        return create(client, information)
+
+    monkeypatch.setattr(sync.TwoCheckoutClient, "create_customer", spy)
+    sync.push(ada)
+    assert (seen, ada.sync_state) == ([False], "synced")

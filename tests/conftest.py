@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 import requests
 import responses as responses_library
-from celery import Celery
+from celery import Celery, current_app
 from celery.signals import before_task_publish
 
 from django_twocheckout import tasks
@@ -65,6 +65,22 @@ def sent(monkeypatch):
     monkeypatch.setattr(tasks, "_broken_until", 0.0)
     yield messages
     before_task_publish.disconnect(note)
+
+
+@pytest.fixture
+def other_broker():
+    """Makes a Celery app with this broker the current one until the test ends."""
+    before, apps = current_app._get_current_object(), []
+
+    def use(broker, **conf):
+        app = Celery("other", broker=broker, set_as_current=True)
+        app.conf.update(conf)
+        apps.append(app)
+
+    yield use
+    for app in apps:
+        app.close()
+    before.set_current()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -44,7 +43,7 @@ def client():
 @pytest.fixture
 def local_client(httpserver: HTTPServer):
     """A client of a real socket on this machine."""
-    return TwoCheckoutClient(**CREDENTIALS, base_url=httpserver.url_for("/rest/6.0/"), timeout=0.3)
+    return TwoCheckoutClient(**CREDENTIALS, base_url=httpserver.url_for("/rest/6.0/"))
 
 
 # The signature. Vectors computed from the documented scheme with the documentation's own sample keys.
@@ -411,11 +410,21 @@ def test_retry_after(client, responses, header, seconds, status):
     assert caught.value.retry_after == seconds
 
 
-def test_timeout__no_answer(local_client, httpserver):
-    httpserver.expect_request("/rest/6.0/customers/1/").respond_with_handler(lambda request: time.sleep(1))
+@pytest.mark.parametrize("drips", [[], [b"{"]])
+def test_timeout__no_answer_or_not_to_its_end(local_client, httpserver, drips):
+    given_up = threading.Event()
+
+    def stall():
+        yield from drips
+        given_up.wait(20)
+        yield b""
+
+    httpserver.expect_request("/rest/6.0/customers/1/").respond_with_handler(lambda request: Response(stall()))
+    local_client.timeout = (0.3, 0.3)
 
     with pytest.raises(ConnectionFailed):
         local_client.retrieve_customer("1")
+    given_up.set()
 
 
 def test_timeout__answer_that_drips(local_client, httpserver):
@@ -430,6 +439,7 @@ def test_timeout__answer_that_drips(local_client, httpserver):
 
     httpserver.expect_request("/rest/6.0/customers/1/").respond_with_handler(lambda request: Response(drip()))
 
+    local_client.timeout = (0.3, 0.3)
     with pytest.raises(ConnectionFailed, match="did not end in time"):
         local_client.retrieve_customer("1")
     assert not dripped_dry.is_set()

@@ -62,7 +62,7 @@ class LoggedRequest:
 
     number: int
     method: str
-    path: str
+    path: str = field(repr=False)
     query: dict[str, str]
     body: Any = field(repr=False)
     headers: dict[str, str] = field(repr=False)

@@ -7,6 +7,7 @@ import os
 import dj_database_url
 
 SECRET_KEY = "not-a-secret"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 USE_TZ = True
 DATABASES = {"default": dj_database_url.parse(os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"))}
 INSTALLED_APPS = [

@@ -119,9 +119,8 @@ class CardsPage(ModelAdmin):
             "media": self.media,
             **content,
         }
-        response = TemplateResponse(request, "admin/twocheckout/customer/delete_cards.html", context)
-        response["Cache-Control"] = "no-store"  # the page holds tokens
-        return response
+        # The page holds tokens; the admin lets no browser or proxy store any of its pages.
+        return TemplateResponse(request, "admin/twocheckout/customer/delete_cards.html", context)
 
     @staticmethod
     def _chosen(request: HttpRequest) -> list[tuple[str, dict[str, str]]]:

@@ -1,0 +1,427 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+import time_machine
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.urls import reverse
+from django.utils import timezone
+
+from django_twocheckout import sync
+from django_twocheckout.admin import CustomerAdmin
+from django_twocheckout.admin.cards import MOST_CUSTOMERS
+from django_twocheckout.models import Customer
+
+from .conftest import ADA
+
+LIST = "/admin/twocheckout/customer/"
+CARDS = f"{LIST}cards/"
+
+
+@pytest.fixture
+def pushed(ada, twocheckout):
+    sync.push(ada)
+    twocheckout.requests.clear()
+    return ada
+
+
+@pytest.fixture
+def support(client, db):
+    """A person who may see customers, and then what the test allows."""
+    user = User.objects.create_user("support", is_staff=True)
+
+    def allow(*codenames):
+        user.user_permissions.add(*Permission.objects.filter(codename__in=["view_customer", *codenames]))
+        client.force_login(user)
+        return client
+
+    return allow
+
+
+def form(customer):
+    return reverse("admin:twocheckout_customer_change", args=[customer.pk])
+
+
+def act(client, action, *customers):
+    return client.post(LIST, {"action": action, "_selected_action": [c.pk for c in customers]}, follow=True)
+
+
+def said(response):
+    """The one message, and its level."""
+    [message] = response.context["messages"]
+    return message.level_tag, str(message)
+
+
+# The list.
+
+
+def test_list(admin_client, pushed, django_assert_max_num_queries):
+    Customer.objects.create(**{**ADA, "first_name": "Charles"})
+    failed = Customer.objects.create(**ADA)
+    Customer.objects.filter(pk=failed.pk).settle(sync_state="failed", sync_error='The "VAT" <ID>')
+
+    with django_assert_max_num_queries(6):
+        page = admin_client.get(LIST).content.decode()
+
+    for state, word in (("pending", "Pending"), ("synced", "Synced"), ("failed", "Failed")):
+        assert re.search(rf'class="tco-state tco-state-{state}"[^>]*><span aria-hidden="true">.</span> {word}', page)
+    assert 'title="The &quot;VAT&quot; &lt;ID&gt;"' in page
+    assert 'href="/static/twocheckout/admin.css"' in page
+    assert "601952421" in page
+    assert "style=" not in "".join(re.findall(r"<td.*?</td>", page))
+
+
+@pytest.mark.parametrize("term", ["Ada", "lovelace", "ada@example", "601952421", "dj-"])
+def test_list__search(admin_client, pushed, term):
+    assert "1 customer" in admin_client.get(LIST, {"q": term}).content.decode()
+
+
+def test_list__filter(admin_client, pushed):
+    assert "1 customer" in admin_client.get(LIST, {"sync_state__exact": "synced"}).content.decode()
+    assert "0 customers" in admin_client.get(LIST, {"sync_state__exact": "failed"}).content.decode()
+
+
+# The form.
+
+
+def test_form__shows_what_2checkout_owns_and_edits_what_is_ours(admin_client, pushed):
+    Customer.objects.settle(
+        existing_cards=[{"type": "Visa", "last_digits": "1111", "expiry": "12/2029"}, {}],
+        credit_limit=5,
+        credit_remaining=2,
+        credit_currency="EUR",
+    )
+    page = admin_client.get(form(pushed)).content.decode()
+    assert "Visa •••• 1111 12/2029" in page
+    assert re.search(r"2(\.00)? of 5(\.00)? EUR", page)
+    assert 'name="city"' in page
+    for name in ("customer_reference", "enabled", "trial", "sync_state", "existing_cards", "acknowledged", "lease"):
+        assert f'name="{name}"' not in page
+
+
+def values(page_form, **changes):
+    data = {name: field.value() for name in page_form.fields for field in [page_form[name]]}
+    return {name: value for name, value in {**data, **changes}.items() if value is not None}
+
+
+def test_form__saving_pushes(admin_client, pushed, sent, django_capture_on_commit_callbacks):
+    page = admin_client.get(form(pushed))
+    with django_capture_on_commit_callbacks(execute=True):
+        admin_client.post(form(pushed), values(page.context["adminform"].form, city="Paris", country_code="fr"))
+    pushed.refresh_from_db()
+    assert (pushed.city, pushed.country_code, pushed.sync_state) == ("Paris", "FR", "pending")
+    assert [message.args for message in sent] == [(pushed.pk,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"zip": ""}, "This field is required."),
+        ({"country_code": "XX"}, "is not a two-letter ISO 3166 country code"),
+        ({"external_customer_reference": "42"}, "could be mistaken for one of 2Checkout's own"),
+        ({"fiscal_code": "RO1"}, "2Checkout needs the company's name"),
+    ],
+)
+def test_form__bad_input(admin_client, pushed, change, words):
+    page = admin_client.get(form(pushed))
+    again = admin_client.post(form(pushed), values(page.context["adminform"].form, **change))
+    assert words in unescape(again.content.decode())
+    pushed.refresh_from_db()
+    assert pushed.sync_state == "synced"
+
+
+def test_form__adding(admin_client, db):
+    page = admin_client.get(f"{LIST}add/")
+    admin_client.post(f"{LIST}add/", values(page.context["adminform"].form, **ADA))
+    assert Customer.objects.get().sync_state == "pending"
+
+
+def test_form__says_when_it_is_tried_next(admin_client, ada):
+    assert "as soon as a worker is free" in admin_client.get(form(ada)).content.decode()
+    Customer.objects.settle(tries=3, next_try_at=timezone.now() + timedelta(minutes=10, seconds=5))
+    assert "in 10\xa0minutes" in admin_client.get(form(ada)).content.decode()
+
+
+# Pushing and re-fetching.
+
+
+def test_push__from_the_list(admin_client, ada, twocheckout):
+    second = Customer.objects.create(**{**ADA, "company": "Engines", "fiscal_code": "INVALID"})
+    response = act(admin_client, "push_now", ada, second)
+    assert said(response) == (
+        "warning",
+        "1 customer done. 1 customer not done: The fiscal code is not a valid VAT ID (SIM_INVALID_FISCAL_CODE)",
+    )
+    ada.refresh_from_db()
+    assert ada.sync_state == "synced"
+    assert LogEntry.objects.get().object_id == str(ada.pk)
+
+
+def test_push__several(admin_client, ada, twocheckout):
+    second = Customer.objects.create(**ADA)
+    assert said(act(admin_client, "push_now", ada, second)) == ("success", "2 customers done.")
+
+
+def test_push__button(admin_client, ada, twocheckout):
+    page = admin_client.get(form(ada)).content.decode()
+    [address] = re.findall(r'action="([^"]+/push/)"', page)
+    response = admin_client.post(address, follow=True)
+    assert response.redirect_chain == [(form(ada), 302)]
+    assert said(response) == ("success", "Pushed to 2Checkout.")
+
+
+def test_push__button_and_trouble(admin_client, ada, twocheckout):
+    with twocheckout.outage():
+        response = admin_client.post(f"{LIST}{ada.pk}/push/", follow=True)
+    assert said(response) == ("error", "1 customer not done: Down for maintenance (SIM_MAINTENANCE)")
+
+
+def test_push__while_it_is_being_pushed(admin_client, ada, twocheckout):
+    Customer.objects.settle(lease_until=timezone.now() + timedelta(minutes=1))
+    response = admin_client.post(f"{LIST}{ada.pk}/push/", follow=True)
+    assert said(response) == ("error", "1 customer not done: It is being pushed right now.")
+
+
+def test_push__revives_a_failed_row(admin_client, ada, twocheckout):
+    Customer.objects.settle(sync_state="failed", sync_error="No.", tries=12)
+    admin_client.post(f"{LIST}{ada.pk}/push/")
+    ada.refresh_from_db()
+    assert (ada.sync_state, ada.sync_error) == ("synced", "")
+
+
+@pytest.fixture
+def many(db):
+    rows = [Customer(**ADA) for _ in range(CustomerAdmin.in_request + 1)]
+    Customer.objects.bulk_create(rows)
+    Customer.objects.settle(sync_state="failed")
+    return list(Customer.objects.all())
+
+
+def test_push__many_are_handed_to_the_workers(admin_client, many, sent, twocheckout):
+    response = act(admin_client, "push_now", *many)
+    assert said(response) == ("success", "11 customers were handed to the workers.")
+    assert Customer.objects.due().count() == 11
+    assert [message.task for message in sent] == ["twocheckout.push_pending"]
+    assert twocheckout.requests == []
+
+
+def test_refetch__many_are_handed_to_the_workers(admin_client, many, sent):
+    response = act(admin_client, "refetch", *many)
+    assert said(response) == ("success", "11 customers were handed to the workers.")
+    assert [(message.task, message.args) for message in sent] == [
+        ("twocheckout.pull_customer", (row.pk,)) for row in reversed(many)
+    ]
+
+
+def test_many__and_a_dead_broker(admin_client, many, other_broker):
+    options = {"max_retries": 0, "socket_connect_timeout": 0.2}
+    other_broker("redis://127.0.0.1:1/0", broker_transport_options=options, task_publish_retry=False)
+    level, words = said(act(admin_client, "push_now", *many))
+    assert level == "warning"
+    assert "The broker does not answer" in words
+
+
+def test_refetch(admin_client, pushed, twocheckout):
+    twocheckout.edit(pushed.customer_reference, Phone="555")
+    assert said(act(admin_client, "refetch", pushed)) == ("success", "Re-fetched from 2Checkout.")
+    pushed.refresh_from_db()
+    assert pushed.phone == "555"
+    page = admin_client.get(form(pushed)).content.decode()
+    [address] = re.findall(r'action="([^"]+/refetch/)"', page)
+    twocheckout.forget(pushed.customer_reference)
+    assert said(admin_client.post(address, follow=True)) == (
+        "error",
+        "1 customer not done: There is no such customer (SIM_UNKNOWN_CUSTOMER)",
+    )
+
+
+@pytest.mark.parametrize("button", ["push", "refetch"])
+def test_buttons__are_no_links(admin_client, ada, button):
+    assert admin_client.get(f"{LIST}{ada.pk}/{button}/").status_code == 405
+    assert admin_client.post(f"{LIST}4711/{button}/").status_code == 404
+
+
+# Deleting cards.
+
+
+@pytest.fixture
+def with_cards(pushed, twocheckout):
+    twocheckout.add_card(pushed.customer_reference, "Visa", "1111")
+    twocheckout.add_card(pushed.customer_reference, "Mastercard", "4444", subscription="SUB-42")
+    return pushed
+
+
+def choices(page):
+    """What can be chosen on the page: label to value."""
+    found = re.findall(r'name="card"[^>]*value="([^"]+)"[^>]*>\s*<label[^>]*>([^<]+)', page.content.decode())
+    return {unescape(label): unescape(value) for value, label in found}
+
+
+def tokens(twocheckout):
+    return list(twocheckout._tokens)
+
+
+def test_cards__chosen_confirmed_deleted(admin_client, with_cards, twocheckout):
+    page = act(admin_client, "choose_cards", with_cards)
+    assert page.redirect_chain == [(f"{CARDS}?customer={with_cards.pk}", 302)]
+    assert "no-store" in page["Cache-Control"]
+    offered = choices(page)
+    assert list(offered) == ["Visa •••• 1111 12/2029, Ada Lovelace", "Mastercard •••• 4444 12/2029, Ada Lovelace"]
+
+    address = page.redirect_chain[-1][0]
+    visa = next(iter(offered.values()))
+    confirmation = admin_client.post(address, {"card": visa})
+    assert "This cannot be undone" in confirmation.content.decode()
+    assert "Visa •••• 1111" in confirmation.content.decode()
+    assert len(twocheckout.cards(with_cards.customer_reference)) == 2
+
+    done = admin_client.post(address, {"card": visa, "confirmed": "yes"}, follow=True)
+    assert done.redirect_chain == [(form(with_cards), 302)]
+    assert said(done) == ("success", "1 card deleted.")
+    assert twocheckout.cards(with_cards.customer_reference) == ["Mastercard 4444"]
+    with_cards.refresh_from_db()
+    assert len(with_cards.existing_cards) == 1
+    assert LogEntry.objects.get().get_change_message() == "Deleted a card at 2Checkout."
+
+
+def test_cards__tokens_stay_in_the_form(admin_client, with_cards, twocheckout, caplog):
+    address = f"{CARDS}?customer={with_cards.pk}"
+    page = admin_client.get(address)
+    visa = next(iter(choices(page).values()))
+    admin_client.post(address, {"card": visa, "confirmed": "yes"}, follow=True)
+    kept = str(list(Customer.objects.values())) + str(list(LogEntry.objects.values())) + caplog.text + address
+    assert not any(token in kept for token in tokens(twocheckout))
+
+
+@pytest.mark.parametrize("shape", ["rest", "rpc"])
+def test_cards__refused_in_2checkouts_words(admin_client, with_cards, twocheckout, shape):
+    twocheckout.behaviour.card_refusal = shape
+    address = f"{CARDS}?customer={with_cards.pk}"
+    chosen = list(choices(admin_client.get(address)).values())
+    level, words = said(admin_client.post(address, {"card": chosen, "confirmed": "yes"}, follow=True))
+    assert level == "warning"
+    assert words == (
+        "1 card deleted. 1 card not deleted. Ada Lovelace: Mastercard •••• 4444 12/2029: "
+        "Subscription SUB-42: The card is used by an active subscription (SIM_CARD_IN_USE)"
+    )
+    again = admin_client.post(address, {"card": chosen[1], "confirmed": "yes"}, follow=True)
+    assert said(again)[0] == "error"
+
+
+def test_cards__gone_already_is_success(admin_client, with_cards):
+    address = f"{CARDS}?customer={with_cards.pk}"
+    visa = next(iter(choices(admin_client.get(address)).values()))
+    for _ in range(2):
+        response = admin_client.post(address, {"card": visa, "confirmed": "yes"}, follow=True)
+        assert said(response) == ("success", "1 card deleted.")
+
+
+def test_cards__of_several_customers(admin_client, with_cards, twocheckout):
+    nobody = Customer.objects.create(**{**ADA, "first_name": "Nobody"})
+    bare = Customer.objects.create(**{**ADA, "first_name": "Bare"})
+    sync.push(bare)
+    page = act(admin_client, "choose_cards", with_cards, nobody, bare)
+    text = unescape(page.content.decode())
+    assert "Nobody Lovelace: No customer" in text or "Nobody Lovelace: 2Checkout" in text
+    assert "Bare Lovelace has no cards at 2Checkout." in text
+    address = page.redirect_chain[-1][0]
+    visa = next(iter(choices(page).values()))
+    done = admin_client.post(address, {"card": visa, "confirmed": "yes"}, follow=True)
+    assert done.redirect_chain == [(LIST, 302)]
+
+
+def test_cards__without_tokens(admin_client, with_cards, twocheckout):
+    twocheckout.behaviour.card_token = "none"
+    page = admin_client.get(f"{CARDS}?customer={with_cards.pk}")
+    assert choices(page) == {}
+    assert "2Checkout gave no token with which it could be deleted." in page.content.decode()
+
+
+def test_cards__too_many_customers(admin_client, db):
+    rows = [Customer.objects.create(**ADA) for _ in range(MOST_CUSTOMERS + 1)]
+    assert said(act(admin_client, "choose_cards", *rows)) == (
+        "warning",
+        "The cards of at most 20 customers can be shown at a time.",
+    )
+
+
+def test_cards__nothing_forged_or_old_is_taken(admin_client, with_cards, twocheckout):
+    address = f"{CARDS}?customer={with_cards.pk}"
+    visa = next(iter(choices(admin_client.get(address)).values()))
+    for card in ([], ["forged"], [visa[:-1] + "x"]):
+        level, words = said(admin_client.post(address, {"card": card, "confirmed": "yes"}, follow=True))
+        assert (level, words[:25]) == ("warning", "Choose at least one card.")
+    with time_machine.travel(timezone.now() + timedelta(minutes=16)):
+        response = admin_client.post(address, {"card": visa, "confirmed": "yes"}, follow=True)
+        assert said(response)[0] == "warning"
+    assert len(twocheckout.cards(with_cards.customer_reference)) == 2
+
+
+def test_cards__a_row_deleted_meanwhile(admin_client, with_cards):
+    address = f"{CARDS}?customer={with_cards.pk}"
+    visa = next(iter(choices(admin_client.get(address)).values()))
+    Customer.objects.all().delete()
+    admin_client.post(address, {"card": visa, "confirmed": "yes"})
+    assert "There is no card to choose." in admin_client.get(address).content.decode()
+
+
+# Who may do what.
+
+
+@pytest.mark.parametrize(
+    ("permission", "action", "label", "button"),
+    [
+        ("push_customer", "push_now", "Push now", "push"),
+        ("pull_customer", "refetch", "Re-fetch from 2Checkout", "refetch"),
+        ("delete_card", "choose_cards", "Delete cards…", None),
+    ],
+)
+def test_permissions(support, pushed, twocheckout, permission, action, label, button):
+    client = support()
+    assert label not in client.get(LIST).content.decode()
+    assert label not in client.get(form(pushed)).content.decode()
+    act(client, action, pushed)
+    if button:
+        assert client.post(f"{LIST}{pushed.pk}/{button}/").status_code == 403
+    else:
+        assert client.get(f"{CARDS}?customer={pushed.pk}").status_code == 403
+        assert client.post(f"{CARDS}?customer={pushed.pk}").status_code == 403
+    assert twocheckout.requests == []
+
+    client = support(permission)
+    assert label in client.get(LIST).content.decode()
+    assert label in client.get(form(pushed)).content.decode()
+    act(client, action, pushed)
+    if button:
+        assert client.post(f"{LIST}{pushed.pk}/{button}/").status_code == 302
+    else:
+        assert client.get(f"{CARDS}?customer={pushed.pk}").status_code == 200
+
+
+def test_permissions__nobody_in_particular(client, pushed):
+    for address in (f"{LIST}{pushed.pk}/push/", f"{LIST}{pushed.pk}/refetch/", CARDS):
+        assert client.post(address).status_code == 302  # to the login
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_is_open_while_2checkout_is_asked(admin_client, twocheckout, settings, monkeypatch):
+    from django.db import connection
+
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    ada = Customer.objects.create(**ADA)
+    seen = []
+    real = sync._client
+
+    def spy():
+        seen.append(connection.in_atomic_block)
+        return real()
+
+    monkeypatch.setattr(sync, "_client", spy)
+    admin_client.post(f"{LIST}{ada.pk}/push/")
+    act(admin_client, "refetch", ada)
+    admin_client.get(f"{CARDS}?customer={ada.pk}")
+    assert seen == [False, False, False]

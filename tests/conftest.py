@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import hypothesis
 import pytest
 import requests
 import responses as responses_library
@@ -14,6 +15,12 @@ from django_twocheckout.models import Customer
 from . import vendor_document
 
 Celery("tests", broker="memory://").set_default()
+
+# How fast a machine is, is no property of the code.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=100
+)
+hypothesis.settings.load_profile("suite")
 
 pytest_plugins = ["django_twocheckout.testing.plugin"]
 

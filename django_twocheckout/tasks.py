@@ -46,11 +46,11 @@ def pull_customer(pk: Any, database: str | None = None) -> None:
     """Re-fetch this customer. A failure is logged; the row stays as it is."""
     customer = Customer.objects.using(database or router.db_for_write(Customer)).filter(pk=pk).first()
     if customer is None:
-        return logger.info("pull: the row is gone", extra={"customer": pk})
+        return logger.info("customer %s: the row is gone, nothing to pull", pk)
     try:
         sync.pull(customer)
     except TwoCheckoutError as error:
-        logger.warning("pull failed: %s", error, extra={"customer": pk})
+        logger.warning("customer %s: pull failed: %s", pk, error)
 
 
 def enqueue(task: Task[Any, Any], *args: Any, database: str | None = None, countdown: float | None = None) -> bool:

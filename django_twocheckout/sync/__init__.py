@@ -155,11 +155,11 @@ def delete_card(customer: Customer, token: str) -> None:
         raise
     outcome = _safely(exchange.pull, taken, client)
     _settle_pull(taken, outcome)
-    logger.info("card deleted", extra={"customer": taken.pk})
+    logger.info("customer %s: card deleted", taken.pk, extra={"customer": taken.pk})
     if isinstance(outcome.error, NotFound):
         raise outcome.error
     if outcome.error:
-        logger.warning("card deleted, list not re-fetched: %s", outcome.error, extra={"customer": taken.pk})
+        logger.warning("customer %s: card deleted, list not re-fetched: %s", taken.pk, outcome.error)
     _tell(signals.card_deleted, taken)
     _reload(customer)
 
@@ -255,7 +255,7 @@ def _safely(talk: Callable[[Claim, TwoCheckoutClient], Outcome], claim: Claim, c
     except Exception as error:
         # The exception's own text may quote values, so only its kind and place are told.
         where = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("bug: %s\n%s", type(error).__name__, where, extra={"customer": claim.pk})
+        logger.error("customer %s: bug: %s\n%s", claim.pk, type(error).__name__, where)
         outcome = Outcome(claim.reference, True, claim.base)
         outcome.error = TwoCheckoutError(f"A mistake in django-twocheckout: {type(error).__name__}")
         return outcome
@@ -263,29 +263,35 @@ def _safely(talk: Callable[[Claim, TwoCheckoutClient], Outcome], claim: Claim, c
 
 def _settle_push(claim: Claim, outcome: Outcome) -> Sweep:
     verdict = rows.push_verdict(claim, outcome)
-    quiet = rows.settle(claim, outcome, verdict)
+    settled = rows.settle(claim, outcome, verdict)
+    if settled is rows.Settled.LOST:
+        return Sweep()
+    changed = settled is rows.Settled.CHANGED
     error, fields, conflicts = outcome.error, sorted(outcome.sent), _conflicts(outcome)
     created = claim.reference is None and outcome.reference is not None
     if error is None:
-        logger.info("pushed", extra={"customer": claim.pk, "new": created, "fields": fields, "conflicts": conflicts})
+        facts = {"customer": claim.pk, "new": created, "fields": fields, "conflicts": conflicts}
+        logger.info("customer %s: pushed %s", claim.pk, ", ".join(fields) or "nothing, both sides agree", extra=facts)
         if fields or created:
             _tell(signals.customer_pushed, claim, created=created, fields=fields, conflicts=conflicts)
-        return Sweep(pushed=1, changed=not quiet)
+        return Sweep(pushed=1, changed=changed)
     final = verdict["sync_state"] == SyncState.FAILED
-    logger.warning("push failed: %s", error, extra={"customer": claim.pk, "final": final, "tries": verdict["tries"]})
+    facts = {"customer": claim.pk, "final": final, "tries": verdict["tries"]}
+    logger.warning("customer %s: push failed: %s", claim.pk, error, extra=facts)
     _tell(signals.customer_push_failed, claim, error=error, final=final)
     if final:
-        return Sweep(failed=1, changed=not quiet)
-    return Sweep(waiting=1, changed=not quiet, retry_in=(verdict["next_try_at"] - timezone.now()).total_seconds())
+        return Sweep(failed=1, changed=changed)
+    return Sweep(waiting=1, changed=changed, retry_in=(verdict["next_try_at"] - timezone.now()).total_seconds())
 
 
 def _settle_pull(claim: Claim, outcome: Outcome) -> None:
-    if not rows.settle(claim, outcome, rows.pull_verdict(outcome)):
+    if rows.settle(claim, outcome, rows.pull_verdict(outcome)) is rows.Settled.CHANGED:
         # Saved while we had the row in our hands: that save's own wake-up found it taken.
         signals.customers_marked.send_robust(sender=Customer, using=claim.database)
     if outcome.error is None and outcome.merged is not None:
         fields, conflicts = sorted(outcome.merged.adopt), _conflicts(outcome)
-        logger.info("pulled", extra={"customer": claim.pk, "fields": fields, "conflicts": conflicts})
+        facts = {"customer": claim.pk, "fields": fields, "conflicts": conflicts}
+        logger.info("customer %s: pulled %s", claim.pk, ", ".join(fields) or "nothing new", extra=facts)
         _tell(signals.customer_pulled, claim, fields=fields, conflicts=conflicts)
 
 

@@ -113,8 +113,9 @@ def _create(claim: Claim, client: TwoCheckoutClient, outcome: Outcome) -> None:
         if found is not None:
             return _merge_and_update(claim, client, outcome, found)
     outcome.create_tried = True
+    information = {name: value for name, value in claim.local.items() if value}
     try:
-        reference = client.create_customer({name: value for name, value in claim.local.items() if value})
+        reference = client.create_customer(information)
     except RequestRejected as refusal:
         outcome.create_tried, outcome.base = False, {}
         if isinstance(refusal, AuthenticationFailed | NotSent):
@@ -129,7 +130,7 @@ def _create(claim: Claim, client: TwoCheckoutClient, outcome: Outcome) -> None:
             raise
         return _merge_and_update(claim, client, outcome, found)
     outcome.reference = reference
-    return _agree(outcome, Merge(claim.local, {}, send=frozenset(claim.local)))
+    return _agree(outcome, Merge(claim.local, {}, send=frozenset(information)))
 
 
 def _look_up(client: TwoCheckoutClient, reference: str) -> Mapping[str, Any] | None:

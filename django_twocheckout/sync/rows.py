@@ -11,6 +11,7 @@ import random
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -30,6 +31,14 @@ FIRST_DELAY = 5.0
 LONGEST_DELAY = 60 * 60.0
 #: How long one batch may go on beginning exchanges; what was not begun by then goes back.
 BATCH_SECONDS = 60.0
+
+
+class Settled(Enum):
+    """What became of the row while we had it in our hands."""
+
+    QUIET = "nobody touched it"
+    CHANGED = "it was saved, so newer values wait to be pushed"
+    LOST = "the lease was lost, or the row deleted; nothing was written"
 
 
 def lease_seconds() -> float:
@@ -84,36 +93,36 @@ def give_back(claim: Claim) -> None:
     _held(claim).settle(**notes)
 
 
-def settle(claim: Claim, outcome: Outcome, verdict: dict[str, Any]) -> bool:
-    """Write what came of an exchange; False if the row was changed meanwhile, so that the newer values wait to be
-    pushed.
+def settle(claim: Claim, outcome: Outcome, verdict: dict[str, Any]) -> Settled:
+    """Write what came of an exchange.
 
     *verdict* and the adopted values count only for the row as it was claimed; a change made since is newer than both.
     """
     learnt: dict[str, Any] = {
         "lease_until": None,
-        "customer_reference": outcome.reference,
         "create_tried": outcome.create_tried,
         "acknowledged": outcome.base,
     }
+    if outcome.reference is not None:
+        learnt["customer_reference"] = outcome.reference
     if outcome.theirs:
         learnt |= {"pulled_at": timezone.now(), **outcome.theirs.owned}
     try:
         with transaction.atomic(using=claim.database):
             if _held(claim).filter(revision=claim.revision).settle(**learnt, **outcome.adopted, **verdict):
-                return True
+                return Settled.QUIET
             # Not adopted after all, so not acknowledged either: the next comparison must see these as changed there.
             known = {name: claim.base.get(name, "") for name in (outcome.merged.adopt if outcome.merged else ())}
             if _held(claim).settle(**(learnt | {"acknowledged": outcome.base | known})):
-                return False
+                return Settled.CHANGED
     except IntegrityError:
         words = "Another row has this customer of 2Checkout already, or the reference that it carries there."
         outcome.error = RequestRejected(words)
         verdict |= {"sync_state": SyncState.FAILED, "sync_error": words}
         _held(claim).settle(lease_until=None, **verdict)
-        return True
-    logger.warning("lease lost, nothing settled", extra={"customer": claim.pk})
-    return True
+        return Settled.QUIET
+    logger.warning("customer %s: lease lost, nothing settled", claim.pk, extra={"customer": claim.pk})
+    return Settled.LOST
 
 
 def _held(claim: Claim) -> CustomerQuerySet:

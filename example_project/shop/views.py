@@ -53,7 +53,8 @@ def at_2checkout(request, pk):
             trouble = error.words
     ours = CustomerInformationSerializer(customer).data
     rows = [(name, readable(ours.get(name)), readable(remote.get(name))) for name in SHOWN]
-    context = {"customer": customer, "pk": pk, "rows": rows, "trouble": trouble, "fake": vendor.current}
+    asked = [str(request) for request in vendor.current.requests[:-16:-1]] if vendor.current else None
+    context = {"customer": customer, "pk": pk, "rows": rows, "trouble": trouble, "asked": asked}
     return render(request, "shop/at_2checkout.html", context)
 
 

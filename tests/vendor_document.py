@@ -29,6 +29,6 @@ def check(request: requests.PreparedRequest) -> None:
     """Raise openapi-core's error unless the document has this request."""
     parts = urlsplit(request.url)
     copy = request.copy()
-    path = parts.path.partition(BASE_PATH)[2]
+    path = parts.path.removeprefix(BASE_PATH).removeprefix("/")
     copy.url = f"https://api.2checkout.com{BASE_PATH}{path}" + (f"?{parts.query}" if parts.query else "")
     _openapi.validate_request(RequestsOpenAPIRequest(copy))

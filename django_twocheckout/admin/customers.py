@@ -57,7 +57,7 @@ class CustomerAdmin(CardsPage):
 
     form = CustomerForm
     actions = ["push_now", "refetch", "choose_cards"]
-    list_display = ["__str__", "standing", "email", "company", "country_code", "customer_reference", "pushed_at"]
+    list_display = ["__str__", "standing", "customer_reference", "email", "company", "country_code", "pushed_at"]
     list_filter = ["sync_state", "enabled", "trial"]
     ordering = ["-pk"]
     search_fields = ["customer_reference", "external_customer_reference", "first_name", "last_name", "email", "company"]
@@ -84,7 +84,9 @@ class CustomerAdmin(CardsPage):
                     ("external_customer_reference", "customer_reference"),
                     ("enabled", "trial"),
                     ("cards_on_file", "credit"),
-                    ("pushed_at", "pulled_at", "saved_at"),
+                    "pushed_at",
+                    "pulled_at",
+                    "saved_at",
                 ]
             },
         ),

@@ -53,7 +53,7 @@ def at_2checkout(request, pk):
             trouble = error.words
     ours = CustomerInformationSerializer(customer).data
     rows = [(name, readable(ours.get(name)), readable(remote.get(name))) for name in SHOWN]
-    asked = [str(request) for request in vendor.current.requests[:-16:-1]] if vendor.current else None
+    asked = "\n".join(map(str, vendor.current.requests[:-16:-1])) if vendor.current else None
     context = {"customer": customer, "pk": pk, "rows": rows, "trouble": trouble, "asked": asked}
     return render(request, "shop/at_2checkout.html", context)
 

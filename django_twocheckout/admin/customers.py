@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.text import Truncator
 from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -57,7 +58,15 @@ class CustomerAdmin(CardsPage):
 
     form = CustomerForm
     actions = ["push_now", "refetch", "choose_cards"]
-    list_display = ["__str__", "standing", "customer_reference", "email", "company", "country_code", "pushed_at"]
+    list_display = [
+        "__str__",
+        "standing_and_reason",
+        "customer_reference",
+        "email",
+        "company",
+        "country_code",
+        "pushed_at",
+    ]
     list_filter = ["sync_state", "enabled", "trial"]
     ordering = ["-pk"]
     search_fields = ["customer_reference", "external_customer_reference", "first_name", "last_name", "email", "company"]
@@ -106,6 +115,13 @@ class CustomerAdmin(CardsPage):
             '<span class="tco-state tco-state-{}" title="{}"><span aria-hidden="true">{}</span> {}</span>',
             state.value, customer.sync_error, ICONS[state], state.label,
         )  # fmt: skip
+
+    @admin.display(description=gettext_lazy("sync state"), ordering="sync_state")
+    def standing_and_reason(self, customer: Customer) -> str:
+        if not customer.sync_error:
+            return self.standing(customer)
+        reason = Truncator(customer.sync_error).chars(90)
+        return format_html('{}<div class="tco-reason">{}</div>', self.standing(customer), reason)
 
     @admin.display(description=gettext_lazy("next try"))
     def next_try(self, customer: Customer) -> str:

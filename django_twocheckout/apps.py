@@ -17,12 +17,9 @@ class TwoCheckoutConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks, receivers, signals
-        from .models import Customer
 
         register(checks.check_settings, "twocheckout")
         register(checks.check_worker, "twocheckout", deploy=True)
-        post_save.connect(receivers.push_saved_customer, sender=Customer, dispatch_uid="twocheckout.push_saved")
-        signals.customers_marked.connect(
-            receivers.push_marked_customers, sender=Customer, dispatch_uid="twocheckout.push_marked"
-        )
+        post_save.connect(receivers.push_saved_customer, dispatch_uid="twocheckout.push_saved")
+        signals.customers_marked.connect(receivers.push_marked_customers, dispatch_uid="twocheckout.push_marked")
         worker_ready.connect(receivers.push_what_waited, dispatch_uid="twocheckout.push_what_waited")

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 
-from .client import HASH_ALGORITHMS, checked_base_url, checked_timeout
+from .client import HASH_ALGORITHMS, Signature, checked_base_url, checked_timeout
 from .conf import KNOWN, REQUIRED, conf
 
 DOCS = "See “Settings” in the README of django-twocheckout."
@@ -28,7 +28,7 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
                 id="twocheckout.E001",
             )
         ]
-    return [*_unknown_keys(given), *_missing_keys(given), *_wrong_values()]
+    return [*_unknown_keys(given), *_missing_keys(given), *_wrong_values(given)]
 
 
 def _unknown_keys(given: dict[Any, Any]) -> Iterator[CheckMessage]:
@@ -44,11 +44,15 @@ def _missing_keys(given: dict[Any, Any]) -> Iterator[CheckMessage]:
         if not given.get(key):
             hint = "Control Panel, Integrations, Webhooks & API; read it from the environment. " + DOCS
             yield Error(f"TWOCHECKOUT[{key!r}] is missing or blank.", hint=hint, id="twocheckout.E003")
-        elif not isinstance(given[key], str):
-            yield Error(f"TWOCHECKOUT[{key!r}] must be a string.", hint="Put it in quotes.", id="twocheckout.E006")
 
 
-def _wrong_values() -> Iterator[CheckMessage]:
+def _wrong_values(given: dict[Any, Any]) -> Iterator[CheckMessage]:
+    if all(map(given.get, REQUIRED)):
+        try:
+            Signature(conf.MERCHANT_CODE, conf.SECRET_KEY, next(iter(HASH_ALGORITHMS)))
+        except ValueError as error:
+            key = "MERCHANT_CODE" if "merchant_code" in str(error) else "SECRET_KEY"
+            yield Error(f"TWOCHECKOUT[{key!r}] is wrong: {error}", hint="Copy it once more.", id="twocheckout.E006")
     try:
         checked_base_url(conf.BASE_URL)
     except (ValueError, TypeError, AttributeError) as error:

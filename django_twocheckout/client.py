@@ -21,7 +21,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -63,10 +63,10 @@ class Signature(AuthBase):
     def __init__(self, merchant_code: str, secret_key: str, hash_algorithm: str) -> None:
         if hash_algorithm not in HASH_ALGORITHMS:
             raise ValueError(f"hash_algorithm must be one of {', '.join(HASH_ALGORITHMS)}, not {hash_algorithm!r}.")
-        if not re.fullmatch(r'[^"\x00-\x1f\x7f]+', merchant_code):
-            raise ValueError("merchant_code must not be blank, nor contain quotes or control characters.")
-        if not secret_key:
-            raise ValueError("secret_key must not be blank.")
+        if not isinstance(merchant_code, str) or not re.fullmatch(r"[!#-~\xa1-\xff]+", merchant_code):
+            raise ValueError("merchant_code must be a text of Latin characters without blanks and quotes.")
+        if not isinstance(secret_key, str) or not secret_key or secret_key != secret_key.strip():
+            raise ValueError("secret_key must be a text, not blank, and must not begin or end with a blank.")
         self.merchant_code = merchant_code
         self.algorithm = hash_algorithm
         self._key = secret_key.encode()
@@ -135,7 +135,7 @@ class TwoCheckoutClient:
             "GET", "customers/{}/", reference, query={"includePaymentData": "true"} if include_payment_data else None
         )
         if not isinstance(answer, dict):
-            raise UnreadableAnswer("GET customers/{}/: the answer is not a customer", status=200)
+            raise UnreadableAnswer("GET customers/…/: the answer is not a customer", status=200)
         return answer
 
     def update_customer(self, reference: str, information: Mapping[str, Any], end_user_update: bool = False) -> bool:
@@ -147,13 +147,13 @@ class TwoCheckoutClient:
         """
         query = {"endUserUpdate": "true"} if end_user_update else None
         answer = self._request("PUT", "customers/{}/", reference, query=query, json_body=information)
-        if answer is True or isinstance(answer, Mapping):
+        if answer in (True, "true", "1") or isinstance(answer, Mapping):
             return True
-        if answer is False:
+        if answer in (False, "false", "0"):
             raise RequestRejected(
-                "PUT customers/{}/: answered false", status=200, message="2Checkout answered that it did not update"
+                "PUT customers/…/: answered false", status=200, message="2Checkout answered that it did not update"
             )
-        raise UnreadableAnswer("PUT customers/{}/: the answer is neither true nor false", status=200)
+        raise UnreadableAnswer("PUT customers/…/: the answer is neither true nor false", status=200)
 
     def delete_card(self, reference: str, token: str) -> bool:
         """Delete the card behind a transient token; True, or an exception.
@@ -167,8 +167,8 @@ class TwoCheckoutClient:
             if answer.get("Deleted") is True:
                 return True
             if answer.get("Deleted") is False:
-                raise _card_not_deleted(answer, 200)
-        raise UnreadableAnswer("DELETE customers/{}/credit-card/{}: the answer does not say whether it was deleted")
+                raise _card_not_deleted(answer, 200, [reference, token])
+        raise UnreadableAnswer("DELETE customers/…/credit-card/…: the answer does not say whether it was deleted")
 
     def close(self) -> None:
         """Close this thread's connections; the next request opens new ones."""
@@ -184,7 +184,8 @@ class TwoCheckoutClient:
         query: Mapping[str, str] | None = None,
         json_body: Mapping[str, Any] | None = None,
     ) -> Any:
-        what = f"{method} {route}"  # the route, not the address: references and tokens stay out of messages
+        # The route, not the address: references and tokens stay out of messages.
+        what = f"{method} {route.replace('{}', '…')}"
         url = self.base_url + route.format(*(_path_segment(what, segment) for segment in segments))
         body = None if json_body is None else _encoded(what, json_body)
         session = self._session()
@@ -201,7 +202,7 @@ class TwoCheckoutClient:
                 allow_redirects=False,  # a redirect would carry the signature elsewhere, or lose the body
                 stream=True,
             ) as response:
-                return _answer(what, response, deadline, sent=json_body or {})
+                return _answer(what, response, deadline, private=[*segments, *(json_body or {}).values()])
         except requests.RequestException as error:
             # The library's own text quotes the address, and with it references and tokens.
             raise ConnectionFailed(f"{what}: {type(error).__name__}") from None
@@ -230,26 +231,25 @@ class TwoCheckoutClient:
 
 
 class _AddressFilter(logging.Filter):
-    """Cuts our addresses in urllib3's debug lines: they hold references and tokens."""
+    """Cuts our addresses in urllib3's lines: they hold references and tokens."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
-        parts = urlsplit(base_url)
-        self.host, self.path = parts.hostname, parts.path
+        self.address = re.compile(rf"({re.escape(urlsplit(base_url).path)}customers/)[^\s\"')]*")
 
     def filter(self, record: logging.LogRecord) -> bool:
-        arguments = record.args
-        if isinstance(arguments, tuple) and self.host in arguments:
+        if isinstance(record.args, tuple):
             record.args = tuple(
-                f"{self.path}…" if isinstance(argument, str) and argument.startswith(self.path) else argument
-                for argument in arguments
+                self.address.sub(r"\1…", argument) if isinstance(argument, str) else argument
+                for argument in record.args
             )
         return True
 
 
 @lru_cache(maxsize=16)
 def _keep_addresses_out_of_logs(base_url: str) -> None:
-    logging.getLogger("urllib3.connectionpool").addFilter(_AddressFilter(base_url))
+    for name in ("urllib3.connectionpool", "urllib3.connection"):
+        logging.getLogger(name).addFilter(_AddressFilter(base_url))
 
 
 def checked_base_url(base_url: str) -> str:
@@ -284,7 +284,7 @@ def _is_loopback(host: str) -> bool:
 
 def _path_segment(what: str, value: str) -> str:
     """The value as one segment of a path. Blank or dots would name another address, however they are encoded."""
-    if value in ("", ".", ".."):
+    if value in (None, "", ".", ".."):
         raise NotSent(f"{what}: a reference or token must not be blank, '.' or '..'")
     try:
         return quote(str(value), safe="")
@@ -299,7 +299,7 @@ def _encoded(what: str, body: Mapping[str, Any]) -> bytes:
         raise NotSent(f"{what}: the information cannot be written as JSON") from None
 
 
-def _answer(what: str, response: requests.Response, deadline: float, sent: Mapping[str, Any]) -> Any:
+def _answer(what: str, response: requests.Response, deadline: float, private: Iterable[Any]) -> Any:
     """The answer's JSON where it is a success, or the exception that its status stands for."""
     status, readable = response.status_code, True
     try:
@@ -307,8 +307,8 @@ def _answer(what: str, response: requests.Response, deadline: float, sent: Mappi
         answer = json.loads(body) if body.strip() or status < 300 else None
     except (UnreadableAnswer, ValueError, RecursionError):
         answer, readable = None, False
-    if not 200 <= status < 300 or (isinstance(answer, Mapping) and answer.get("error_code")):
-        raise _failure(what, response, answer, readable, sent)
+    if not 200 <= status < 300 or (isinstance(answer, Mapping) and (answer.get("error_code") or answer.get("Errors"))):
+        raise _failure(what, response, answer, readable, private)
     if not readable:
         raise UnreadableAnswer(f"{what}: {status}, the answer is cut, too large or not JSON", status=status)
     return answer
@@ -333,56 +333,52 @@ def _read(what: str, response: requests.Response, deadline: float) -> bytes:
 
 
 def _failure(
-    what: str, response: requests.Response, answer: Any, readable: bool, sent: Mapping[str, Any]
+    what: str, response: requests.Response, answer: Any, readable: bool, private: Iterable[Any]
 ) -> TwoCheckoutError:
     """The exception for an answer that is no success. Nobody else looks at a status."""
     status, code, message = response.status_code, "", ""
     if isinstance(answer, Mapping):
         code, message = (_line(answer.get(key)) for key in ("error_code", "message"))
-    text = " ".join(filter(None, [f"{what}:", str(status), code, _without_values(message, sent)]))
+    if isinstance(answer, Mapping) and what.startswith("DELETE") and status in (200, 400):
+        return _card_not_deleted(answer, status, private)
+    text = " ".join(filter(None, [f"{what}:", str(status), _without_values(f"{code} {message}".strip(), private)]))
+    facts: dict[str, Any] = {"status": status, "code": code, "message": message}
     if status >= 500:
-        return ServerFailed(text, status=status, code=code, message=message, retry_after=_retry_after(response))
+        return ServerFailed(text, retry_after=_retry_after(response), **facts)
     if status == 429:
-        return RateLimited(text, status=status, code=code, message=message, retry_after=_retry_after(response))
+        return RateLimited(text, retry_after=_retry_after(response), **facts)
     if status == 408:
-        return ConnectionFailed(text, status=status, code=code, message=message)
+        return ConnectionFailed(text, **facts)
     if status in (401, 403):
-        return AuthenticationFailed(text, status=status, code=code, message=message)
+        return AuthenticationFailed(text, **facts)
     if 300 <= status < 400:
         return UnreadableAnswer(f"{what}: {status}, and redirects are not followed", status=status)
     if not readable:
         # A page instead of JSON comes from something in between: its "not found" tells nothing about a customer.
         return UnreadableAnswer(f"{what}: {status}, and not in 2Checkout's words", status=status)
     if status == 404:
-        return NotFound(text, status=status, code=code, message=message)
-    if what.startswith("DELETE") and isinstance(answer, Mapping):
-        return _card_not_deleted(answer, status)
-    return RequestRejected(text, status=status, code=code, message=message)
+        return NotFound(text, **facts)
+    return RequestRejected(text, **facts)
 
 
-def _card_not_deleted(answer: Mapping[str, Any], status: int) -> CardNotDeleted:
-    """Reads both shapes that 2Checkout documents: REST's list of errors, and the list of subscriptions of its
-    siblings."""
-    reasons = []
-    for item in _mappings(answer.get("Errors")):
-        reasons.append(
-            Refusal(_line(item.get("SubscriptionReference")), _line(item.get("Message")), _line(item.get("ErrorCode")))
-        )
+def _card_not_deleted(answer: Mapping[str, Any], status: int, private: Iterable[Any]) -> CardNotDeleted:
+    """Reads both documented shapes: REST's list of errors, and the list of subscriptions of its siblings."""
+    found = [(item, item.get("Message"), item.get("ErrorCode")) for item in _mappings(answer.get("Errors"))]
     for item in _mappings(answer.get("Subscriptions")):
         error = item.get("Error")
         error = error if isinstance(error, Mapping) else {}
-        reasons.append(
-            Refusal(
-                _line(item.get("SubscriptionReference")), _line(error.get("message")), _line(error.get("error_code"))
-            )
-        )
-    return CardNotDeleted(
-        f"DELETE customers/{{}}/credit-card/{{}}: {status}, not deleted",
-        reasons=tuple(reasons),
+        found.append((item, error.get("message"), error.get("error_code")))
+    reasons = tuple(
+        Refusal(_line(item.get("SubscriptionReference")), _line(message), _line(code)) for item, message, code in found
+    )
+    refused = CardNotDeleted(
+        reasons=reasons,
         status=status,
         code=_line(answer.get("error_code")),
         message=_line(answer.get("message")) or "2Checkout did not delete the card",
     )
+    refused.args = (f"DELETE customers/…/credit-card/…: {status} {_without_values(refused.words, private)}",)
+    return refused
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:
@@ -390,13 +386,16 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _line(value: Any) -> str:
-    """The vendor's words as one line of bounded length."""
-    return " ".join(str(value).split())[:500] if isinstance(value, str | int) else ""
+    """The vendor's words as one line of bounded length that any database and log can hold."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())[:500]
 
 
-def _without_values(message: str, sent: Mapping[str, Any]) -> str:
+def _without_values(message: str, private: Iterable[Any]) -> str:
     """The vendor's sentence without what we sent, and without any e-mail address: fit for a log."""
-    for value in sorted({str(value) for value in sent.values() if value}, key=len, reverse=True):
+    values = {" ".join(str(value).split()) for value in private if value}
+    for value in sorted(values, key=len, reverse=True):
         message = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", message, flags=re.IGNORECASE)
     return re.sub(r"[^\s@<>\"']+@[^\s@<>\"']+", "…", message)
 
@@ -410,6 +409,6 @@ def _retry_after(response: requests.Response) -> float | None:
         seconds = (
             float(value) if value.isdigit() else (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
         )
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)

@@ -7,7 +7,7 @@ nothing, so what the engine writes wakes nobody.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
@@ -48,18 +48,39 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
     update.alters_data = True  # type: ignore[attr-defined]
 
-    def bulk_create(self, objs: Iterable[Customer], *args: Any, **kwargs: Any) -> list[Customer]:
+    def bulk_create(
+        self,
+        objs: Iterable[Customer],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[Customer]:
         """Create the rows, which are born pending, and mark those that ``update_conflicts`` changes instead."""
-        if kwargs.get("update_conflicts") and not self.model.PUSHED_FIELDS.isdisjoint(
-            kwargs.get("update_fields") or ()
-        ):
-            kwargs["update_fields"] = [*kwargs["update_fields"], *mark()]
-        created = super().bulk_create(objs, *args, **kwargs)
+        objs = list(objs)
+        marks = mark() if update_conflicts and not self.model.PUSHED_FIELDS.isdisjoint(update_fields or ()) else {}
+        if marks:
+            update_fields = [*dict.fromkeys([*(update_fields or ()), *marks])]
+        for customer in objs:
+            customer.before_insert(copied=customer.is_copy(self.db))
+            customer.assign(**marks)
+        created = super().bulk_create(
+            objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+        )
         for customer in created:
-            customer.remember_after_commit(self.db)
+            customer.remember_written(self.db)
         if created:
             self._tell()
         return created
+
+    def bulk_update(self, objs: Iterable[Customer], fields: Iterable[str], batch_size: int | None = None) -> int:
+        """Update these fields of the rows, as :meth:`update` does."""
+        objs, fields = list(objs), list(fields)
+        count = super().bulk_update(objs, fields, batch_size)
+        for customer in objs:
+            customer.remember_written(self.db, set(fields))
+        return count
 
     def mark_pending(self) -> int:
         """Mark the rows as pending and due now, as a save would; a failed row starts afresh."""

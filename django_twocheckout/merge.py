@@ -6,7 +6,7 @@ acknowledged; *local*, our row; *remote*, 2Checkout's object as just fetched. On
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,12 +48,19 @@ def differing(local: Mapping[str, Any], base: Mapping[str, Any]) -> frozenset[st
 
 
 def merge(
-    base: Mapping[str, Any], local: Mapping[str, Any], remote: Mapping[str, Any], *, conflict: Winner = "local"
+    base: Mapping[str, Any],
+    local: Mapping[str, Any],
+    remote: Mapping[str, Any],
+    *,
+    tried: Sequence[Mapping[str, Any]] = (),
+    conflict: Winner = "local",
 ) -> Merge:
     """Compare three states of one customer: changed only here is sent, changed only there is adopted.
 
-    Where both sides changed, and differently, *conflict* names the winner. With an empty *base* nobody can tell who
-    changed: a blank then yields to a value, and two different values are a conflict.
+    *tried* are states that we may have sent without learning the end of it: a remote value that is among them is our
+    own older one, not a change over there. Where both sides changed, and differently, *conflict* names the winner.
+    With an empty *base* nobody can tell who changed: a blank then yields to a value, and two different values are a
+    conflict.
     """
     result: dict[str, str] = {}
     seen: dict[str, str] = {}
@@ -65,6 +72,8 @@ def merge(
         if not theirs and (name not in remote or name in NOT_TOLD_WHEN_BLANK):
             theirs = known
         seen[name] = theirs
+        if any(name in state and theirs == normalise(name, state[name]) for state in tried):
+            known = theirs
         if ours == theirs:
             result[name] = ours
             continue
@@ -81,9 +90,9 @@ def laid_over(remote: Mapping[str, Any], result: Mapping[str, str]) -> dict[str,
     """The body of an update: 2Checkout's object as just fetched, with the agreed values laid over it.
 
     Whether an update replaces the object or is merged into it is undocumented, so all that was fetched goes back, in
-    2Checkout's own spelling where nothing changed. What is derived over there (the reference, the cards) stays out.
+    2Checkout's own spelling where nothing changed. What is derived over there (the reference, the cards) stays out, and
+    so does what is blank there and here.
     """
-    body = {name: value for name, value in remote.items() if name not in NEVER_SENT and value is not None}
-    return body | {
-        name: value for name, value in result.items() if name not in remote or normalise(name, remote[name]) != value
-    }
+    told = {name: value for name, value in remote.items() if value not in (None, "", [])}
+    body = {name: value for name, value in told.items() if name not in NEVER_SENT}
+    return body | {name: value for name, value in result.items() if normalise(name, body.get(name)) != value}

@@ -7,7 +7,6 @@ are in step (``sync_state`` and its neighbours). ``save()`` writes the values an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -157,14 +156,13 @@ class Customer(ChangedFieldsOnly):
         default=dict,
         blank=True,
         editable=False,
-        help_text=_(
-            "The values that 2Checkout last acknowledged; while a create is in doubt, those it was tried with."
-        ),
+        help_text=_("The values that 2Checkout last acknowledged, by field."),
     )
-    create_tried = models.BooleanField(
-        default=False,
+    in_doubt = models.JSONField(
+        default=list,
+        blank=True,
         editable=False,
-        help_text=_("A create was begun and its end is unknown: look it up at 2Checkout before trying again."),
+        help_text=_("The values of pushes that were begun and whose end is unknown: 2Checkout may have any of them."),
     )
     revision = models.PositiveBigIntegerField(
         default=new_revision, editable=False, help_text=_("Differs after every change made here.")
@@ -182,11 +180,16 @@ class Customer(ChangedFieldsOnly):
 
     objects = CustomerManager()
 
-    #: What both sides write; a change of one of these makes the row pending.
     PUSHED_FIELDS = frozenset(
         """
         external_customer_reference first_name last_name company fiscal_code address1 address2 city state zip
         country_code phone fax email language
+        """.split()
+    )
+    ENGINE_FIELDS = frozenset(
+        """
+        customer_reference enabled trial existing_cards credit_limit credit_remaining credit_currency sync_state
+        sync_error pushed_at pulled_at acknowledged in_doubt revision tries next_try_at lease lease_until
         """.split()
     )
     #: What 2Checkout requires: https://docs.2checkout.com/soap-api-reference/soap-api-6.0/api-requests/customer
@@ -218,11 +221,25 @@ class Customer(ChangedFieldsOnly):
         if self.fiscal_code and not self.company:
             raise ValidationError({"company": _("2Checkout needs the company's name when there is a fiscal code.")})
 
-    def mark_changed(self, names: Iterable[str]) -> Iterable[str]:
-        """Make the row pending if one of the fields about to be written is one that 2Checkout has too."""
-        if self.PUSHED_FIELDS.isdisjoint(names):
-            return ()
-        marks = mark()
-        for name, value in marks.items():
+    def before_update(self, names: set[str], *, asked: bool) -> dict[str, Any]:
+        """Make the row pending if a field is written that 2Checkout has too, or if the row had failed."""
+        if self.PUSHED_FIELDS.isdisjoint(names) and (asked or self.sync_state != SyncState.FAILED):
+            return {}
+        return self.assign(**mark())
+
+    def before_insert(self, *, copied: bool) -> None:
+        """A new row has a reference of ours, and none of the engine's notes on the row that it was copied from."""
+        if not self.external_customer_reference:
+            self.external_customer_reference = new_external_reference()
+        if copied:
+            self.assign(
+                **mark(), pushed_at=None, pulled_at=None, acknowledged={}, in_doubt=[], lease="", lease_until=None
+            )
+        if self.sync_state == SyncState.SYNCED and not self.acknowledged:
+            # Brought in by the project as synced, so this is what 2Checkout has.
+            self.acknowledged = {name: getattr(self, name) for name in self.PUSHED_FIELDS}
+
+    def assign(self, **values: Any) -> dict[str, Any]:
+        for name, value in values.items():
             setattr(self, name, value)
-        return marks
+        return values

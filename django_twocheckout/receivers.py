@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Model
 
 from . import tasks
 from .conf import conf
 from .models import Customer, SyncState
 
 
-def push_saved_customer(
-    sender: type[Customer],
-    instance: Customer,
-    raw: bool,
-    using: str,
-    update_fields: Iterable[str] | None,
-    **kwargs: Any,
-) -> None:
-    """After ``save()``. Nothing for fixtures (``raw``), nor for a save that changed nothing that 2Checkout has."""
-    marked = update_fields is None or "sync_state" in update_fields
-    if marked and not raw and instance.sync_state == SyncState.PENDING and conf.PUSH_ON_SAVE:
+def push_saved_customer(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
+    """After ``save()``. Nothing for fixtures, nor for a save that changed nothing that 2Checkout has."""
+    # Proxies and subclasses of Customer send in their own name, so every model's save comes by here.
+    if not isinstance(instance, Customer) or not instance.was_marked:
+        return
+    if instance.sync_state == SyncState.PENDING and conf.PUSH_ON_SAVE:
         wake = partial(tasks.enqueue, tasks.push_customer, instance.pk, database=using)
         transaction.on_commit(wake, using=using, robust=True)
 
 
-def push_marked_customers(sender: type[Customer], using: str, **kwargs: Any) -> None:
+def push_marked_customers(sender: type[Model], using: str, **kwargs: Any) -> None:
     """After a bulk write, which is committed already."""
     if conf.PUSH_ON_SAVE:
         tasks.enqueue(tasks.push_pending, database=using)

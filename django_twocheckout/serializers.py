@@ -63,7 +63,8 @@ def _read_card(card: Any) -> Card:
 
 
 def _first(card: Mapping[str, Any], *names: str) -> str:
-    return next((str(card[name]) for name in names if card.get(name) not in (None, "")), "")
+    text = next((str(card[name]) for name in names if card.get(name) not in (None, "")), "")
+    return "".join(character for character in text if character.isprintable())
 
 
 def _model_field(attribute: str) -> Field[Any, Any]:
@@ -105,6 +106,9 @@ class Flag(serializers.BooleanField):
     def __init__(self, attribute: str) -> None:
         super().__init__(source=attribute, required=False)
 
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return super().validate_empty_values(serializers.empty if data == "" else data)
+
 
 class Amount(serializers.Field[Decimal, Any, Any, Any]):
     """A sum of money: a number, or a number as text."""
@@ -113,6 +117,9 @@ class Amount(serializers.Field[Decimal, Any, Any, Any]):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, allow_null=True, **options)
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return super().validate_empty_values(None if data == "" else data)
 
     def to_internal_value(self, data: Any) -> Decimal:
         try:
@@ -181,12 +188,12 @@ class CustomerInformationSerializer(serializers.Serializer[Customer]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            # Null is a blank text and no cards, but says nothing about a flag or a sum.
+            # Null is a blank text and no cards, but says nothing about a flag or a sum; nor does an empty list.
             meaning_something = Text | Cards
             data = {
                 name: value
                 for name, value in data.items()
-                if value is not None or isinstance(self.fields.get(name), meaning_something)
+                if value not in (None, "", []) or isinstance(self.fields.get(name), meaning_something)
             }
             # The reference under its older name, where the newer one is missing.
             data["CustomerReference"] = data.get("CustomerReference") or data.get("AvangateCustomerReference")
@@ -203,6 +210,16 @@ def information(customer: Customer) -> dict[str, str]:
     return {
         name: _FIELDS[name].to_representation(getattr(customer, attribute)) for name, attribute in _ATTRIBUTES.items()
     }
+
+
+def in_their_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by attribute, as the row keeps them, in CustomerInformation's names."""
+    return {name: values[attribute] for name, attribute in _ATTRIBUTES.items() if attribute in values}
+
+
+def in_our_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values in CustomerInformation's names, by attribute."""
+    return {_ATTRIBUTES[name]: value for name, value in values.items()}
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,8 @@ def enqueue(task: Task[Any, Any], *args: Any, database: str | None = None, count
     try:
         task.apply_async(args, kwargs, ignore_result=True, **options)
     except Exception as error:  # what a broker's library may raise is an open set
+        if task.app.conf.task_always_eager:
+            raise  # no broker was asked: this is the task's own
         _broken_until = time.monotonic() + BREAK_SECONDS
         # Not the exception's text: it may quote the broker's address with its password.
         logger.warning("broker unreachable (%s): rows stay pending until the sweep", type(error).__name__)

@@ -9,7 +9,10 @@ import dj_database_url
 SECRET_KEY = "not-a-secret"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 USE_TZ = True
-DATABASES = {"default": dj_database_url.parse(os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"))}
+DATABASES = {
+    "default": dj_database_url.parse(os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:")),
+    "replica": dj_database_url.parse("sqlite://:memory:"),
+}
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

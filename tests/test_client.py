@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -133,6 +134,9 @@ def test_signature__is_in_utc_and_made_afresh_for_each_request(client, responses
         {"merchant_code": ""},
         {"merchant_code": 'a"b'},
         {"merchant_code": "a\nb"},
+        {"merchant_code": "ключ"},
+        {"merchant_code": 250111206876},
+        {"secret_key": "abc\n"},
         {"secret_key": ""},
         {"timeout": 0},
         {"timeout": None},
@@ -214,8 +218,16 @@ def test_update__reaching_end_users(client, responses):
     assert client.update_customer("1", {}, end_user_update=True) is True
 
 
-def test_update__200_false_is_a_failure(client, responses):
-    responses.put(BASE + "customers/1/", body="false")
+@pytest.mark.parametrize("body", ['"true"', "1", '"1"'])
+def test_update__true_in_other_words(client, responses, body):
+    responses.put(BASE + "customers/1/", body=body)
+
+    assert client.update_customer("1", {}) is True
+
+
+@pytest.mark.parametrize("body", ["false", '"false"', "0", '"0"'])
+def test_update__200_false_is_a_failure(client, responses, body):
+    responses.put(BASE + "customers/1/", body=body)
 
     with pytest.raises(RequestRejected) as caught:
         client.update_customer("1", {})
@@ -230,7 +242,14 @@ def test_update__200_with_an_error_inside(client, responses):
     assert caught.value.words == "No. (X_Y)"
 
 
-@pytest.mark.parametrize("body", ["null", "17", '"true"', ""])
+def test_update__200_with_errors_inside(client, responses):
+    responses.put(BASE + "customers/1/", json={"Errors": [{"ErrorCode": "X", "Message": "No."}]})
+
+    with pytest.raises(RequestRejected):
+        client.update_customer("1", {})
+
+
+@pytest.mark.parametrize("body", ["null", "17", '"yes"', ""])
 def test_update__unreadable_answer(client, responses, body):
     responses.put(BASE + "customers/1/", body=body)
 
@@ -247,11 +266,12 @@ def test_delete_card(client, responses):
 @pytest.mark.parametrize("body", [answers.CARD_NOT_DELETED_REST, answers.CARD_NOT_DELETED_RPC])
 @pytest.mark.parametrize("status", [400, 200])
 def test_delete_card__refused_in_both_documented_shapes(client, responses, body, status):
-    responses.delete(BASE + "customers/1/credit-card/t", json=body, status=status)
+    responses.delete(BASE + "customers/601952421/credit-card/t", json=body, status=status)
 
     with pytest.raises(CardNotDeleted) as caught:
-        client.delete_card("1", "t")
+        client.delete_card("601952421", "t")
     assert caught.value.words == "Subscription SUB-1: The card is in use (MY_ERROR_CODE_1)"
+    assert str(caught.value).endswith(f": {status} {caught.value.words}")
 
 
 @pytest.mark.parametrize(
@@ -306,7 +326,7 @@ def test_reference__is_one_segment_of_the_path(reference, sent, twocheckout):
     assert twocheckout.requests[0].path == f"/rest/6.0/customers/{sent}/"
 
 
-@pytest.mark.parametrize("reference", ["", ".", "..", "\ud800"])
+@pytest.mark.parametrize("reference", ["", ".", "..", "\ud800", None])
 def test_reference__that_cannot_be_addressed(client, reference):
     with pytest.raises(NotSent):
         client.retrieve_customer(reference)
@@ -394,6 +414,7 @@ def test_redirect__is_not_followed(local_client, httpserver):
         ("Wed, 31 Dec 2025 00:00:00 GMT", 0),
         ("999999999", 86400),
         ("soon", None),
+        ("Mon, 01 Jan 2026 00:00:00 +99999999999999999999", None),
         ("-5", None),
         ("", None),
     ],
@@ -497,6 +518,38 @@ def test_messages__are_one_bounded_line(client, responses):
         client.retrieve_customer("1")
     assert len(caught.value.words) <= 500
     assert "\n" not in caught.value.words
+
+
+def test_messages__tell_no_reference_nor_token(client, responses):
+    words = "Token t-secret of ada-lovelace  is unknown"
+    responses.delete(BASE + "customers/ada-lovelace/credit-card/t-secret", json={"message": words}, status=500)
+
+    with pytest.raises(ServerFailed) as caught:
+        client.delete_card("ada-lovelace", "t-secret")
+    assert str(caught.value) == "DELETE customers/…/credit-card/…: 500 Token … of … is unknown"
+
+
+def test_messages__codes_and_wide_spaces_are_cleaned_too(client, responses):
+    answer = {"error_code": "BAD ada@example.org", "message": "Bad address 12  Baker Street"}
+    responses.post(BASE + "customers/", json=answer, status=400)
+
+    with pytest.raises(RequestRejected) as caught:
+        client.create_customer({"Address1": "12  Baker Street"})
+    assert str(caught.value) == "POST customers/: 400 BAD … Bad address …"
+
+
+def test_logs__of_the_http_library_tell_no_address(httpserver, local_client, caplog):
+    caplog.set_level(logging.DEBUG)
+    httpserver.expect_request("/rest/6.0/customers/ada@example.org/credit-card/t-secret").respond_with_json(
+        {"Deleted": True}
+    )
+    local_client.delete_card("ada@example.org", "t-secret")
+    url = f"{local_client.base_url}customers/ada%40example.org/credit-card/t-secret"
+    logging.getLogger("urllib3.connection").warning("Failed to parse headers (url=%s): %s", url, "why")
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("urllib3")]
+    assert len(lines) >= 2
+    assert "t-secret" not in "".join(lines)
+    assert lines[-1].endswith("/rest/6.0/customers/…): why")
 
 
 # Sessions.

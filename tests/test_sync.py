@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from datetime import timedelta
 from decimal import Decimal
@@ -21,7 +22,8 @@ from django_twocheckout.exceptions import (
     UnreadableAnswer,
 )
 from django_twocheckout.models import Customer
-from django_twocheckout.sync import rows
+from django_twocheckout.sync import exchange, rows
+from django_twocheckout.testing import Fault
 
 from . import answers
 from .conftest import ADA
@@ -78,7 +80,7 @@ def test_push__creates(ada, twocheckout, heard):
 
     [theirs] = twocheckout.customers
     assert ada.customer_reference == theirs["CustomerReference"]
-    assert (ada.sync_state, ada.sync_error, ada.create_tried, ada.tries) == ("synced", "", False, 0)
+    assert (ada.sync_state, ada.sync_error, ada.in_doubt, ada.tries) == ("synced", "", [], 0)
     assert ada.pushed_at is not None
     assert (theirs["FirstName"], theirs["ExternalCustomerReference"]) == ("Ada", ada.external_customer_reference)
     assert methods(twocheckout) == ["POST"]
@@ -105,13 +107,13 @@ def test_push__with_either_hash(ada, twocheckout, settings, algorithm):
 def test_push__an_unclear_create_is_looked_up_and_adopted(ada, twocheckout, fault):
     twocheckout.fail(fault)
     sync.push(ada)
-    assert (ada.sync_state, ada.create_tried, ada.tries, ada.customer_reference) == ("pending", True, 1, None)
+    assert (ada.sync_state, len(ada.in_doubt), ada.tries, ada.customer_reference) == ("pending", 1, 1, None)
     assert ada.sync_error
     assert ada.next_try_at > timezone.now()
 
     sync.push(ada)
 
-    assert (ada.sync_state, ada.create_tried, ada.tries) == ("synced", False, 0)
+    assert (ada.sync_state, ada.in_doubt, ada.tries) == ("synced", [], 0)
     assert len(twocheckout.customers) == 1
     assert methods(twocheckout) == ["POST", "GET"]
 
@@ -182,11 +184,7 @@ def test_push__looked_up_somebody_elses_customer(db, twocheckout):
     # A numeric reference of ours that is 2Checkout's own number of another customer.
     stranger = twocheckout.add_customer(FirstName="Stranger")
     ada = Customer.objects.create(**ADA)
-    Customer.objects.settle(
-        external_customer_reference=stranger, create_tried=True, acknowledged={"ExternalCustomerReference": stranger}
-    )
-    from django_twocheckout.sync import exchange
-
+    Customer.objects.settle(external_customer_reference=stranger, in_doubt=[{"external_customer_reference": stranger}])
     claim = rows.claim(Customer.objects.get(pk=ada.pk), to_push=True)
     outcome = exchange.pull(claim, sync._client())
 
@@ -197,7 +195,7 @@ def test_push__looked_up_somebody_elses_customer(db, twocheckout):
 def test_push__two_rows_with_one_customer(pushed, twocheckout):
     twin = Customer.objects.create(**ADA)
     Customer.objects.filter(pk=twin.pk).settle(
-        create_tried=True, acknowledged={"ExternalCustomerReference": pushed.external_customer_reference}
+        in_doubt=[{"external_customer_reference": pushed.external_customer_reference}]
     )
 
     sync.push(twin)
@@ -374,7 +372,7 @@ def test_refused__fails_with_2checkouts_words_and_is_not_tried_again(pushed, two
 def test_refused__create(db, twocheckout):
     ada = Customer.objects.create(**{**ADA, "company": "Engines", "fiscal_code": "INVALID"})
     sync.push(ada)
-    assert (ada.sync_state, ada.create_tried, ada.acknowledged) == ("failed", False, {})
+    assert (ada.sync_state, ada.in_doubt, ada.acknowledged) == ("failed", [], {})
     assert "VAT ID" in ada.sync_error
     change(ada, fiscal_code="RO1")
     sync.push(ada)
@@ -385,7 +383,7 @@ def test_refused__create_and_the_look_up_after_it_fails(db, twocheckout):
     ada = Customer.objects.create(**{**ADA, "company": "Engines", "fiscal_code": "INVALID"})
     twocheckout.fail("503", method="GET")
     sync.push(ada)
-    assert (ada.sync_state, ada.create_tried) == ("failed", True)
+    assert (ada.sync_state, len(ada.in_doubt)) == ("failed", 1)
     assert "VAT ID" in ada.sync_error
 
 
@@ -487,7 +485,7 @@ def test_settings__wrong(ada, settings):
         sync.push_pending()
     assert "topsecret" not in str(caught.value)
     ada.refresh_from_db()
-    assert (ada.sync_state, ada.create_tried) == ("pending", False)
+    assert (ada.sync_state, ada.in_doubt) == ("pending", [])
 
 
 def test_settings__changed_while_running(pushed, settings):
@@ -496,6 +494,111 @@ def test_settings__changed_while_running(pushed, settings):
     settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "TIMEOUT": [1, 2]}
     assert sync._client() is not before
     assert sync._client().timeout == (1, 2)
+
+
+# Pushes whose end is unknown.
+
+
+@pytest.mark.parametrize("read_first", [True, False])
+def test_in_doubt__an_update_and_back_again(pushed, twocheckout, settings, read_first):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "READ_BEFORE_WRITE": read_first}
+    change(pushed, city="Paris")
+    twocheckout.fail("500-after-commit", method="PUT")
+    sync.push(pushed)
+    assert len(pushed.in_doubt) == 1
+    change(pushed, city="London")
+
+    sync.push(pushed)
+
+    assert (pushed.sync_state, pushed.city, twocheckout.customers[0]["City"]) == ("synced", "London", "London")
+    assert pushed.in_doubt == []
+
+
+def test_in_doubt__our_own_older_value_is_not_taken_for_an_edit(pushed, twocheckout):
+    change(pushed, city="Paris")
+    twocheckout.fail("reset-after-commit", method="PUT")
+    sync.push(pushed)
+    twocheckout.edit(pushed.customer_reference, Phone="555")
+    change(pushed, city="London", fax="1")
+
+    sync.push(pushed)
+
+    theirs = twocheckout.customers[0]
+    assert (pushed.city, theirs["City"], theirs["Fax"], pushed.phone) == ("London", "London", "1", "555")
+
+
+def test_in_doubt__our_own_older_value_wins_no_conflict(pushed, twocheckout, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "CONFLICT": "remote"}
+    change(pushed, city="Paris")
+    twocheckout.fail("500-after-commit", method="PUT")
+    sync.push(pushed)
+    change(pushed, city="Rome")
+    sync.push(pushed)
+    assert (pushed.city, twocheckout.customers[0]["City"]) == ("Rome", "Rome")
+
+
+def test_in_doubt__killed_after_an_update(pushed, twocheckout):
+    change(pushed, city="Paris")
+    rows.claim(Customer.objects.get(), to_push=True)
+    twocheckout.edit(pushed.customer_reference, City="Paris")  # what the worker sent before it died
+    Customer.objects.settle(lease_until=timezone.now() - timedelta(seconds=1))
+    change(pushed, city="London")
+    sync.push(pushed)
+    assert (pushed.city, twocheckout.customers[0]["City"]) == ("London", "London")
+
+
+def test_in_doubt__a_second_create_with_other_values(ada, twocheckout):
+    twocheckout.fail("500")
+    sync.push(ada)
+    change(ada, city="Paris")
+    twocheckout.fail("500-after-commit", method="POST")
+    sync.push(ada)
+    change(ada, city="London")
+    sync.push(ada)
+    assert (ada.city, twocheckout.customers[0]["City"]) == ("London", "London")
+
+
+def test_in_doubt__every_reference_that_was_tried_is_looked_up(ada, twocheckout):
+    twocheckout.fail("500")
+    sync.push(ada)
+    change(ada, external_customer_reference="dj-b")
+    twocheckout.fail("500-after-commit", method="POST")
+    sync.push(ada)
+    change(ada, external_customer_reference="dj-c")
+    sync.push(ada)
+    assert [customer["ExternalCustomerReference"] for customer in twocheckout.customers] == ["dj-c"]
+
+
+def test_in_doubt__a_refusal_leaves_none(pushed, twocheckout):
+    change(pushed, company="Engines", fiscal_code="INVALID")
+    sync.push(pushed)
+    assert (pushed.sync_state, pushed.in_doubt) == ("failed", [])
+
+
+def test_too_late__nothing_is_sent_that_could_outlive_the_lease(ada, twocheckout, monkeypatch):
+    monkeypatch.setattr(rows, "request_seconds", lambda: 10**6)
+    monkeypatch.setattr(rows, "lease_seconds", lambda: 60.0)
+    sync.push(ada)
+    assert (ada.sync_state, ada.in_doubt, twocheckout.requests) == ("pending", [], [])
+    assert "Too little time" in ada.sync_error
+
+
+def test_imported_as_synced__what_changed_here_is_sent_and_their_edits_live(db, twocheckout):
+    reference = twocheckout.add_customer(
+        FirstName="Ada", LastName="Lovelace", Address1="12 St James Square", City="Bath", Zip="SW1Y 4JH",
+        CountryCode="gb", Email="ada@example.org", Language="en", Phone="555", ExternalCustomerReference="dj-i",
+    )  # fmt: skip
+    imported = {**ADA, "phone": "555", "external_customer_reference": "dj-i", "customer_reference": reference}
+    Customer.objects.bulk_create([Customer(**imported, sync_state="synced")])
+    ada = Customer.objects.get()
+    change(ada, phone="", fax="1")
+
+    sync.push(ada)
+
+    theirs = twocheckout.customers[0]
+    assert (ada.sync_state, ada.phone, theirs["Phone"], theirs["Fax"], theirs["City"], ada.city) == (
+        "synced", "", "", "1", "Bath", "Bath",
+    )  # fmt: skip
 
 
 # Newest wins; one at a time.
@@ -572,12 +675,47 @@ def test_one_at_a_time__a_row_read_before_another_worker_was_through_with_it(ada
     assert rows.claim(read_before, to_push=True) is None
 
 
+def test_one_at_a_time__a_row_read_while_another_worker_had_it(pushed, twocheckout):
+    change(pushed, city="Paris")
+    twocheckout.edit(pushed.customer_reference, Phone="555")
+    other = rows.claim(Customer.objects.get(), to_push=False)
+    read_meanwhile = Customer.objects.get()
+    sync._settle_pull(other, exchange.pull(other, sync._client()))
+
+    assert rows.claim(read_meanwhile, to_push=True) is None
+    sync.push(pushed)
+    assert (pushed.sync_state, pushed.phone, twocheckout.customers[0]["Phone"]) == ("synced", "555", "555")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_at_a_time__saved_again_while_it_is_being_pushed(twocheckout, monkeypatch):
+    ada = Customer.objects.create(**ADA)
+    sync.push(ada)
+    change(ada, city="Paris")
+    update, seen = sync.TwoCheckoutClient.update_customer, []
+
+    def slow(client, *arguments):
+        if not seen:
+            seen.append(True)
+            ada.save()  # with nothing changed
+            change(ada, city="Rome")
+            assert sync.push_due(ada.pk).tried == 0
+        return update(client, *arguments)
+
+    monkeypatch.setattr(sync.TwoCheckoutClient, "update_customer", slow)
+    twocheckout.requests.clear()
+    sync.push_due(ada.pk)
+    ada.refresh_from_db()
+    assert methods(twocheckout) == ["GET", "PUT", "GET", "PUT"]
+    assert (ada.city, ada.sync_state, twocheckout.customers[0]["City"]) == ("Rome", "synced", "Rome")
+
+
 def test_lease_lost__settles_nothing(ada, twocheckout, caplog):
     claim = rows.claim(Customer.objects.get(), to_push=True)
     Customer.objects.settle(lease_until=timezone.now() - timedelta(seconds=1))
     sync.push(ada)
     assert ada.sync_state == "synced"
-    twocheckout.outage_was = twocheckout.fail("500")
+    twocheckout.fail("500")
     sync._push_batch([claim], sync._client())
     ada.refresh_from_db()
     assert (ada.sync_state, ada.tries) == ("synced", 0)
@@ -620,20 +758,80 @@ def test_sweep__stops_where_2checkout_is_not_there(db, twocheckout, settings):
     for _ in range(6):
         Customer.objects.create(**ADA)
     with twocheckout.outage():
-        assert sync.push_pending().waiting == 2
-    assert Customer.objects.due().count() == 4
+        assert sync.push_pending().waiting == 4
+    assert Customer.objects.due().count() == 2
 
 
-def test_sweep__one_bad_row_does_not_stop_the_others(db, twocheckout, settings, caplog):
-    bad = Customer.objects.create(**ADA, acknowledged="no dictionary", customer_reference="1")
-    Customer.objects.create(**ADA)
+def test_sweep__one_bad_row_does_not_stop_the_others(pushed, twocheckout, caplog):
+    change(pushed, city="Paris")
+    Customer.objects.settle(in_doubt=[5])  # as no version of ours ever wrote it
+    other = Customer.objects.create(**ADA)
 
     sweep = sync.push_pending()
 
-    bad.refresh_from_db()
-    assert (sweep.pushed, bad.sync_state, bad.tries) == (1, "pending", 1)
-    assert "A mistake in django-twocheckout: AttributeError" in bad.sync_error
-    assert "bug: AttributeError" in caplog.text
+    pushed.refresh_from_db()
+    other.refresh_from_db()
+    assert (sweep.pushed, other.sync_state, pushed.sync_state, pushed.tries) == (1, "synced", "pending", 1)
+    assert "A mistake in django-twocheckout: TypeError" in pushed.sync_error
+    assert "bug: TypeError" in caplog.text
+
+
+@pytest.mark.parametrize("words", ["bad \\ud800 news", "bad \\u0000 news", "bad \\n\\u2028 news"])
+def test_sweep__words_that_no_database_holds(db, twocheckout, words):
+    for _ in range(2):
+        Customer.objects.create(**ADA)
+    body = f'{{"error_code": "X", "message": "{words}"}}'
+    twocheckout.fail(Fault(400, body), method="POST")
+
+    sync.push_pending()
+
+    assert sorted(Customer.objects.values_list("sync_state", "sync_error")) == [
+        ("failed", "bad news (X)"),
+        ("synced", ""),
+    ]
+
+
+def test_sweep__an_answer_that_the_database_refuses(ada, twocheckout, monkeypatch):
+    other = Customer.objects.create(**ADA)
+    monkeypatch.setattr(sync.TwoCheckoutClient, "create_customer", lambda client, information: "\ud800" * 3)
+
+    sync.push_pending()
+
+    ada.refresh_from_db()
+    other.refresh_from_db()
+    assert (ada.sync_state, other.sync_state, ada.lease_until) == ("pending", "pending", None)
+    assert "cannot be stored" in ada.sync_error
+    assert len(ada.in_doubt) == 1  # the next try looks it up
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [{"Credit": []}, {"Credit": ""}, {"Credit": None}, {"Enabled": ""}, {"Trial": ""}, {"ExistingCards": {}}],
+)
+def test_push__blanks_of_every_kind(pushed, twocheckout, echo):
+    change(pushed, city="Paris")
+    twocheckout.fail(Fault(200, json.dumps({**twocheckout.customers[0], **echo})), method="GET")
+    sync.push(pushed)
+    assert (pushed.sync_state, pushed.sync_error) == ("synced", "")
+
+
+@pytest.mark.parametrize("fault", ["401", "429"])
+def test_sweep__asks_no_more_once_the_account_is_refused(db, twocheckout, settings, fault):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "CONCURRENCY": 1}
+    for _ in range(5):
+        Customer.objects.create(**ADA)
+    with twocheckout.outage(fault):
+        assert sync.push_pending().waiting == 1
+    assert len(twocheckout.requests) == 1
+    assert Customer.objects.due().filter(in_doubt=[]).count() == 4
+
+
+def test_sweep__one_bad_row_in_a_batch_of_its_own(db, twocheckout, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "BATCH_SIZE": 1}
+    for _ in range(3):
+        Customer.objects.create(**ADA)
+    twocheckout.fail("500")
+    assert sync.push_pending().pushed == 2
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -646,7 +844,7 @@ def test_sweep__gives_back_what_it_cannot_begin(db, twocheckout, settings, monke
     assert sync.push_pending().tried == 0
 
     assert twocheckout.requests == []
-    assert Customer.objects.due().filter(create_tried=False, acknowledged={}).count() == 3
+    assert Customer.objects.due().filter(in_doubt=[]).count() == 3
     monkeypatch.setattr(rows, "BATCH_SECONDS", 60.0)
     assert sync.push_pending().pushed == 3
     assert set(methods(twocheckout)) == {"POST"}
@@ -716,14 +914,14 @@ def test_pull__while_a_create_is_in_doubt(ada, twocheckout):
     twocheckout.fail("reset-after-commit")
     sync.push(ada)
     sync.pull(ada)
-    assert (ada.sync_state, ada.customer_reference, ada.create_tried) == ("synced", "601952421", False)
+    assert (ada.sync_state, ada.customer_reference, ada.in_doubt) == ("synced", "601952421", [])
 
 
 def test_pull__not_there(ada, twocheckout):
     with pytest.raises(NotFound, match="does not have this customer yet"):
         sync.pull(ada)
     ada.refresh_from_db()
-    assert (ada.sync_state, ada.create_tried, ada.lease_until) == ("pending", False, None)
+    assert (ada.sync_state, ada.in_doubt, ada.lease_until) == ("pending", [], None)
 
 
 @pytest.mark.parametrize(
@@ -737,11 +935,18 @@ def test_pull__a_failure_leaves_the_row_as_it_was(pushed, twocheckout, fault, er
     assert (pushed.sync_state, pushed.sync_error, pushed.tries, pushed.lease_until) == ("synced", "", 0, None)
 
 
+def test_pull__a_wake_up_that_found_the_row_taken_is_made_up_for(pushed, sent):
+    change(pushed, city="Paris")
+    claim = rows.claim(Customer.objects.get(), to_push=False)
+    assert sync.push_due(pushed.pk).tried == 0
+    sent.clear()
+    sync._settle_pull(claim, exchange.pull(claim, sync._client()))
+    assert [message.task for message in sent] == ["twocheckout.push_pending"]
+
+
 def test_pull__saved_meanwhile_wakes_a_worker(pushed, twocheckout, sent):
     claim = rows.claim(Customer.objects.get(), to_push=False)
     twocheckout.edit(pushed.customer_reference, Phone="555")
-    from django_twocheckout.sync import exchange
-
     outcome = exchange.pull(claim, sync._client())
     change(pushed, city="Paris")
     sent.clear()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Event
 from typing import Any
 
 from django.db import router
@@ -23,7 +24,14 @@ from django.utils import timezone
 from .. import signals
 from ..client import Timeout, TwoCheckoutClient
 from ..conf import ConfigurationError, conf
-from ..exceptions import CustomerBusy, NotFound, TwoCheckoutError, UnreadableAnswer
+from ..exceptions import (
+    AuthenticationFailed,
+    CustomerBusy,
+    NotFound,
+    RateLimited,
+    TwoCheckoutError,
+    UnreadableAnswer,
+)
 from ..managers import CustomerQuerySet
 from ..models import Customer, SyncState
 from ..serializers import Card, read, read_cards
@@ -51,6 +59,8 @@ class Sweep:
     retry_in: float | None = None
     #: Changed while in flight, so still due.
     changed: int = 0
+    #: Cut short, because 2Checkout refused the account.
+    stopped: bool = False
 
     @property
     def tried(self) -> int:
@@ -64,6 +74,7 @@ class Sweep:
             self.waiting + other.waiting,
             min(retries, default=None),
             self.changed + other.changed,
+            self.stopped or other.stopped,
         )
 
 
@@ -76,7 +87,7 @@ def push(customer: Customer) -> Customer:
     """
     client = _client()
     for _ in range(ROUNDS):
-        taken = rows.claim(_row(customer), to_push=True)
+        taken = _claim(customer, to_push=True)
         if taken is None or not _push_batch([taken], client).changed:
             break
     return _reload(customer)
@@ -89,11 +100,14 @@ def push_pending(limit: int | None = None, *, database: str | None = None) -> Sw
     """
     total = Sweep()
     client = _client()
+    fruitless = 0
     while limit is None or total.tried < limit:
         size = conf.BATCH_SIZE if limit is None else min(conf.BATCH_SIZE, limit - total.tried)
         batch = _push_batch(rows.claim_each(_rows(database).due()[:size]), client)
         total += batch
-        if not batch.tried or (batch.waiting and not batch.pushed):
+        fruitless = fruitless + 1 if batch.waiting and not batch.pushed else 0
+        # One batch without success may be one bad row; two in a row are an outage.
+        if not batch.tried or batch.stopped or fruitless == 2:
             break
     return total
 
@@ -193,7 +207,7 @@ def _client_for(
             hash_algorithm=hash_algorithm,
             timeout=timeout,
         )
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigurationError(f"TWOCHECKOUT is wrong: {error}") from error
 
 
@@ -201,13 +215,28 @@ def _rows(database: str | None) -> CustomerQuerySet:
     return Customer.objects.using(database or router.db_for_write(Customer))
 
 
+def _home(customer: Customer) -> str:
+    """The database in which the row is written, wherever this instance was read."""
+    return router.db_for_write(type(customer), instance=customer)
+
+
 def _row(customer: Customer) -> Customer:
     """The row as it is now, in a fresh instance."""
-    return _rows(customer._state.db).get(pk=customer.pk)
+    return _rows(_home(customer)).get(pk=customer.pk)
+
+
+def _claim(customer: Customer, *, to_push: bool) -> Claim | None:
+    """Take the row into our hands; None if another worker has it."""
+    for _ in range(ROUNDS):
+        row = _row(customer)
+        taken = rows.claim(row, to_push=to_push)
+        if taken is not None or (row.lease_until and row.lease_until > timezone.now()):
+            return taken
+    return None
 
 
 def _take(customer: Customer) -> Claim:
-    taken = rows.claim(_row(customer), to_push=False)
+    taken = _claim(customer, to_push=False)
     if taken is None:
         raise CustomerBusy
     return taken
@@ -223,23 +252,29 @@ def _reference(of: Customer | Claim) -> str:
 def _reload(customer: Customer) -> Customer:
     """Load the row into the host's instance, without taking away what was assigned and not saved."""
     names = {field.attname for field in customer._meta.concrete_fields} - customer.unsaved_fields()
-    customer.refresh_from_db(using=customer._state.db, fields=names)
+    customer.refresh_from_db(using=_home(customer), fields=names)
     return customer
 
 
 def _push_batch(claims: Sequence[Claim], client: TwoCheckoutClient) -> Sweep:
     """Push the rows in our hands side by side, and settle them; what cannot be begun in time goes back."""
     until = time.monotonic() + rows.BATCH_SECONDS
+    account_refused = Event()
 
     def work(claim: Claim) -> Outcome | None:
-        return _safely(exchange.push, claim, client) if time.monotonic() < until else None
+        if account_refused.is_set() or time.monotonic() > until:
+            return None
+        outcome = _safely(exchange.push, claim, client)
+        if isinstance(outcome.error, AuthenticationFailed | RateLimited):
+            account_refused.set()
+        return outcome
 
     if len(claims) > 1 and conf.CONCURRENCY > 1:
         with ThreadPoolExecutor(min(conf.CONCURRENCY, len(claims)), "twocheckout") as pool:
             outcomes = list(pool.map(work, claims))
     else:
         outcomes = list(map(work, claims))
-    batch = Sweep()
+    batch = Sweep(stopped=account_refused.is_set())
     for claim, outcome in zip(claims, outcomes, strict=True):
         if outcome is None:
             rows.give_back(claim)
@@ -256,7 +291,7 @@ def _safely(talk: Callable[[Claim, TwoCheckoutClient], Outcome], claim: Claim, c
         # The exception's own text may quote values, so only its kind and place are told.
         where = "".join(traceback.format_tb(error.__traceback__))
         logger.error("customer %s: bug: %s\n%s", claim.pk, type(error).__name__, where)
-        outcome = Outcome(claim.reference, True, claim.base)
+        outcome = Outcome(claim.reference, claim.noted)
         outcome.error = TwoCheckoutError(f"A mistake in django-twocheckout: {type(error).__name__}")
         return outcome
 
@@ -285,8 +320,9 @@ def _settle_push(claim: Claim, outcome: Outcome) -> Sweep:
 
 
 def _settle_pull(claim: Claim, outcome: Outcome) -> None:
-    if rows.settle(claim, outcome, rows.pull_verdict(outcome)) is rows.Settled.CHANGED:
-        # Saved while we had the row in our hands: that save's own wake-up found it taken.
+    verdict = rows.pull_verdict(outcome)
+    if rows.settle(claim, outcome, verdict) is rows.Settled.CHANGED or (claim.pending and not verdict):
+        # A wake-up that came while we had the row in our hands found it taken.
         signals.customers_marked.send_robust(sender=Customer, using=claim.database)
     if outcome.error is None and outcome.merged is not None:
         fields, conflicts = sorted(outcome.merged.adopt), _conflicts(outcome)

@@ -7,15 +7,25 @@ may run in any thread. What was learnt before an error stays in the outcome.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ..client import TwoCheckoutClient
 from ..conf import conf
-from ..exceptions import AuthenticationFailed, NotFound, NotSent, RequestRejected, TwoCheckoutError, UnreadableAnswer
-from ..merge import Merge, differing, laid_over, merge
-from ..serializers import Theirs, check_sendable, read
+from ..exceptions import (
+    AuthenticationFailed,
+    NotFound,
+    NotSent,
+    RequestRejected,
+    TransientError,
+    TwoCheckoutError,
+    UnreadableAnswer,
+)
+from ..merge import Merge, Winner, differing, laid_over, merge
+from ..serializers import Theirs, check_sendable, in_their_names, read
 
 #: The longest exchange: look up, create, look up again, update. A lease must outlive it.
 MOST_REQUESTS = 4
@@ -30,16 +40,29 @@ class Claim:
     pk: Any
     database: str
     lease: str
+    #: No request that writes may begin after this moment of the monotonic clock, lest it outlive the lease.
+    write_until: float
     revision: int
     tries: int
+    pending: bool
     #: 2Checkout's reference; None while it is not known.
     reference: str | None
-    #: A create was begun before, and how it ended is unknown.
-    create_tried: bool
     #: Our values, in CustomerInformation's own names.
     local: dict[str, str]
-    #: What 2Checkout last acknowledged; while a create is in doubt, what it was tried with.
-    base: dict[str, str]
+    #: What 2Checkout last acknowledged, as the row keeps it.
+    acknowledged: dict[str, Any]
+    #: Pushes begun before whose end is unknown, as the row keeps them.
+    doubts: list[dict[str, Any]]
+    #: The same with this one, noted on the row before anything is sent.
+    noted: list[dict[str, Any]]
+
+    @cached_property
+    def base(self) -> dict[str, Any]:
+        return in_their_names(self.acknowledged)
+
+    @cached_property
+    def tried(self) -> list[dict[str, Any]]:
+        return [in_their_names(doubt) for doubt in self.doubts]
 
 
 @dataclass
@@ -47,8 +70,10 @@ class Outcome:
     """What came of an exchange, and what the row should know of it."""
 
     reference: str | None
-    create_tried: bool
-    base: dict[str, str]
+    #: Pushes that may have been carried out.
+    in_doubt: list[dict[str, Any]]
+    #: What both sides are known to have; None leaves the row's knowledge as it is.
+    base: dict[str, str] | None = None
     #: The comparison to be settled; None if the exchange did not come to its end.
     merged: Merge | None = None
     #: 2Checkout's object, if it was fetched.
@@ -65,16 +90,17 @@ class Outcome:
 
 def push(claim: Claim, client: TwoCheckoutClient) -> Outcome:
     """Bring 2Checkout to our values: create, or fetch, merge and update. Sends nothing where nothing differs."""
-    outcome = _nothing_yet(claim)
+    outcome = Outcome(claim.reference, claim.doubts)
     try:
         if claim.reference is None:
             _create(claim, client, outcome)
-        elif changed := differing(claim.local, claim.base):
-            check_sendable(claim.local, changed)
-            if conf.READ_BEFORE_WRITE:
-                _merge_and_update(claim, client, outcome, client.retrieve_customer(claim.reference))
-            else:
-                _update(client, outcome, claim.reference, claim.local, Merge(claim.local, claim.base, send=changed))
+            return outcome
+        changed = differing(claim.local, claim.base)
+        check_sendable(claim.local, changed)
+        if claim.doubts or (changed and conf.READ_BEFORE_WRITE):
+            _merge_and_update(claim, client, outcome, client.retrieve_customer(claim.reference))
+        elif changed:
+            _update(claim, client, outcome, claim.reference, claim.local, Merge(claim.local, claim.base, send=changed))
         else:
             _agree(outcome, Merge(claim.local, claim.local))
     except TwoCheckoutError as error:
@@ -84,53 +110,57 @@ def push(claim: Claim, client: TwoCheckoutClient) -> Outcome:
 
 def pull(claim: Claim, client: TwoCheckoutClient) -> Outcome:
     """Fetch 2Checkout's values for our row. Sends nothing; what changed only here stays as it is."""
-    outcome = _nothing_yet(claim)
+    outcome = Outcome(claim.reference, claim.doubts)
     try:
-        if claim.reference is not None:
-            remote: Mapping[str, Any] | None = client.retrieve_customer(claim.reference)
-        else:
-            remote = _look_up(client, _reference_tried(claim))
+        remote = client.retrieve_customer(claim.reference) if claim.reference else _find(claim, client)
         if remote is None:
             raise NotFound("2Checkout does not have this customer yet.")
-        # Where nothing was ever acknowledged nobody can tell who changed; asked for their values, theirs count.
         _recognise(claim, outcome, remote)
-        outcome.merged = merge(claim.base, claim.local, remote, conflict=conf.CONFLICT if claim.base else "remote")
-        outcome.base = outcome.merged.remote
+        # Where nothing was ever acknowledged nobody can tell who changed; asked for their values, theirs count.
+        winner = conf.CONFLICT if claim.base or claim.doubts else "remote"
+        outcome.merged = _compare(claim, remote, winner)
+        outcome.base, outcome.in_doubt = outcome.merged.remote, []
     except TwoCheckoutError as error:
         outcome.error = error
     return outcome
 
 
-def _nothing_yet(claim: Claim) -> Outcome:
-    return Outcome(claim.reference, claim.create_tried, claim.base)
-
-
 def _create(claim: Claim, client: TwoCheckoutClient, outcome: Outcome) -> None:
     """Create the customer, unless an earlier try that ended unclear turns out to have done it."""
     check_sendable(claim.local, claim.local)
-    if claim.create_tried:
-        found = _look_up(client, _reference_tried(claim))
+    if claim.doubts:
+        found = _find(claim, client)
         if found is not None:
             return _merge_and_update(claim, client, outcome, found)
-    outcome.create_tried = True
+        outcome.in_doubt = []
     information = {name: value for name, value in claim.local.items() if value}
+    _check_time(claim)
+    outcome.in_doubt = claim.noted
     try:
         reference = client.create_customer(information)
     except RequestRejected as refusal:
-        outcome.create_tried, outcome.base = False, {}
+        outcome.in_doubt = []
         if isinstance(refusal, AuthenticationFailed | NotSent):
             raise
         # Refused perhaps because our reference exists over there. 2Checkout documents no code for that, so ask.
         try:
             found = _look_up(client, claim.local[_OURS])
         except TwoCheckoutError:
-            outcome.create_tried = True
+            outcome.in_doubt = claim.noted
             raise refusal from None
         if found is None:
             raise
         return _merge_and_update(claim, client, outcome, found)
     outcome.reference = reference
     return _agree(outcome, Merge(claim.local, {}, send=frozenset(information)))
+
+
+def _find(claim: Claim, client: TwoCheckoutClient) -> Mapping[str, Any] | None:
+    """The customer under any reference that a create was tried with, or else under ours."""
+    for reference in dict.fromkeys(state[_OURS] for state in reversed([*claim.tried] or [claim.local])):
+        if found := _look_up(client, reference):
+            return found
+    return None
 
 
 def _look_up(client: TwoCheckoutClient, reference: str) -> Mapping[str, Any] | None:
@@ -145,19 +175,19 @@ def _look_up(client: TwoCheckoutClient, reference: str) -> Mapping[str, Any] | N
     return remote
 
 
-def _reference_tried(claim: Claim) -> str:
-    """Our reference as 2Checkout may know it: the one that an unclear create was tried with."""
-    return claim.base.get(_OURS) or claim.local[_OURS]
-
-
 def _merge_and_update(claim: Claim, client: TwoCheckoutClient, outcome: Outcome, remote: Mapping[str, Any]) -> None:
     """Merge with the object just fetched, and update it where it has to follow us."""
     theirs = _recognise(claim, outcome, remote)
-    merged = merge(outcome.base, claim.local, remote, conflict=conf.CONFLICT)
+    merged = _compare(claim, remote, conf.CONFLICT)
     if merged.send:
-        _update(client, outcome, theirs.reference, laid_over(remote, merged.result), merged)
+        _update(claim, client, outcome, theirs.reference, laid_over(remote, merged.result), merged)
     else:
         _agree(outcome, merged)
+
+
+def _compare(claim: Claim, remote: Mapping[str, Any], winner: Winner) -> Merge:
+    base = claim.base or (claim.tried[-1] if claim.tried and claim.reference is None else {})
+    return merge(base, claim.local, remote, tried=claim.tried, conflict=winner)
 
 
 def _recognise(claim: Claim, outcome: Outcome, remote: Mapping[str, Any]) -> Theirs:
@@ -165,17 +195,34 @@ def _recognise(claim: Claim, outcome: Outcome, remote: Mapping[str, Any]) -> The
     theirs = read(remote)
     if not theirs.reference or theirs.reference != (claim.reference or theirs.reference):
         raise UnreadableAnswer("2Checkout answered with another customer than the one asked for.")
-    outcome.theirs, outcome.reference, outcome.create_tried = theirs, theirs.reference, False
+    outcome.theirs, outcome.reference = theirs, theirs.reference
     return theirs
 
 
 def _update(
-    client: TwoCheckoutClient, outcome: Outcome, reference: str, body: Mapping[str, Any], merged: Merge
+    claim: Claim,
+    client: TwoCheckoutClient,
+    outcome: Outcome,
+    reference: str,
+    body: Mapping[str, Any],
+    merged: Merge,
 ) -> None:
-    client.update_customer(reference, body, conf.END_USER_UPDATE)
+    _check_time(claim)
+    before, outcome.in_doubt = outcome.in_doubt, claim.noted
+    try:
+        client.update_customer(reference, body, conf.END_USER_UPDATE)
+    except RequestRejected:
+        outcome.in_doubt = before
+        raise
     _agree(outcome, merged)
 
 
 def _agree(outcome: Outcome, merged: Merge) -> None:
     """Both sides have the same values now."""
-    outcome.merged, outcome.base, outcome.sent, outcome.create_tried = merged, merged.result, merged.send, False
+    outcome.merged, outcome.base, outcome.sent, outcome.in_doubt = merged, merged.result, merged.send, []
+
+
+def _check_time(claim: Claim) -> None:
+    """A request that writes must end before somebody else may take the row."""
+    if time.monotonic() > claim.write_until:
+        raise TransientError("Too little time was left to send it.")

@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 from enum import Enum
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from ..client import checked_timeout
 from ..conf import conf
-from ..exceptions import AuthenticationFailed, RateLimited, RequestRejected, TransientError, TwoCheckoutError
+from ..exceptions import (
+    AuthenticationFailed,
+    RateLimited,
+    RequestRejected,
+    TransientError,
+    TwoCheckoutError,
+    UnreadableAnswer,
+)
 from ..managers import CustomerQuerySet
 from ..models import Customer, SyncState
-from ..serializers import information
+from ..serializers import in_our_names, information
 from .exchange import MOST_REQUESTS, Claim, Outcome
 
 logger = logging.getLogger("twocheckout")
@@ -41,42 +49,49 @@ class Settled(Enum):
     LOST = "the lease was lost, or the row deleted; nothing was written"
 
 
+def request_seconds() -> float:
+    """The longest that one request may take, by the settings."""
+    connect, read = checked_timeout(conf.TIMEOUT)
+    return connect + 2 * read
+
+
 def lease_seconds() -> float:
     """How long a claim is good for: a batch's time, the longest exchange that may begin at its end, and some slack."""
-    connect, read = checked_timeout(conf.TIMEOUT)
-    return BATCH_SECONDS + MOST_REQUESTS * (connect + 2 * read) + 30
+    return BATCH_SECONDS + MOST_REQUESTS * request_seconds() + 30
 
 
 def claim(customer: Customer, *, to_push: bool) -> Claim | None:
     """Take this row, freshly loaded, into our hands; None if it changed since or somebody else has it.
 
-    Before a first create the row is told, durably, that one is being tried and with what: should we die, the next one
-    to take it looks it up instead of creating it again.
+    To push, it is noted on the row, before anything is sent, with what it is tried: should we die, the next one to take
+    it knows what 2Checkout may have, and looks it up instead of creating it again.
     """
-    now, lease, local = timezone.now(), uuid.uuid4().hex, information(customer)
-    base = customer.acknowledged
-    if not base and customer.sync_state == SyncState.SYNCED:
-        base = local  # brought in by the project as synced, so this is what 2Checkout has
-    notes: dict[str, Any] = {"lease": lease, "lease_until": now + timedelta(seconds=lease_seconds())}
-    if to_push and customer.customer_reference is None and not customer.create_tried:
-        base = local
-        notes |= {"create_tried": True, "acknowledged": local}
-    # The lease's token stays on the row when it is given back, so the row is as it was read if token and revision are.
+    now, seconds, lease = timezone.now(), lease_seconds(), uuid.uuid4().hex
+    values = {name: getattr(customer, name) for name in sorted(Customer.PUSHED_FIELDS)}
+    doubts = customer.in_doubt
+    noted = [*doubts, values] if to_push and values not in doubts else doubts
+    # Only the row exactly as it was read; whoever had it meanwhile left another token, or another end of the lease.
     as_read = Customer.objects.using(customer._state.db).filter(
-        pk=customer.pk, lease=customer.lease, revision=customer.revision
+        pk=customer.pk, lease=customer.lease, lease_until=customer.lease_until, revision=customer.revision
     )
-    if not as_read.exclude(lease_until__gt=now).settle(**notes):
+    if not as_read.exclude(lease_until__gt=now).settle(
+        lease=lease, lease_until=now + timedelta(seconds=seconds), in_doubt=noted
+    ):
         return None
+    in_step = customer.sync_state == SyncState.SYNCED
     return Claim(
         pk=customer.pk,
-        database=customer._state.db or "default",
+        database=customer._state.db or DEFAULT_DB_ALIAS,
         lease=lease,
+        write_until=time.monotonic() + seconds - request_seconds(),
         revision=customer.revision,
         tries=customer.tries,
+        pending=customer.sync_state == SyncState.PENDING,
         reference=customer.customer_reference or None,
-        create_tried=customer.create_tried,
-        local=local,
-        base=base,
+        local=information(customer),
+        acknowledged=customer.acknowledged or (values if in_step else {}),
+        doubts=doubts,
+        noted=noted,
     )
 
 
@@ -87,10 +102,7 @@ def claim_each(customers: Iterable[Customer]) -> list[Claim]:
 
 def give_back(claim: Claim) -> None:
     """Release a row that was claimed and not begun; nothing has happened to it."""
-    notes: dict[str, Any] = {"lease_until": None}
-    if claim.reference is None and not claim.create_tried:
-        notes |= {"create_tried": False, "acknowledged": {}}
-    _held(claim).settle(**notes)
+    _held(claim).settle(lease_until=None, in_doubt=claim.doubts)
 
 
 def settle(claim: Claim, outcome: Outcome, verdict: dict[str, Any]) -> Settled:
@@ -98,27 +110,33 @@ def settle(claim: Claim, outcome: Outcome, verdict: dict[str, Any]) -> Settled:
 
     *verdict* and the adopted values count only for the row as it was claimed; a change made since is newer than both.
     """
-    learnt: dict[str, Any] = {
-        "lease_until": None,
-        "create_tried": outcome.create_tried,
-        "acknowledged": outcome.base,
-    }
+    learnt: dict[str, Any] = {"lease_until": None, "in_doubt": outcome.in_doubt}
     if outcome.reference is not None:
         learnt["customer_reference"] = outcome.reference
     if outcome.theirs:
         learnt |= {"pulled_at": timezone.now(), **outcome.theirs.owned}
+    if outcome.base is not None:
+        learnt["acknowledged"] = in_our_names(outcome.base)
     try:
         with transaction.atomic(using=claim.database):
             if _held(claim).filter(revision=claim.revision).settle(**learnt, **outcome.adopted, **verdict):
                 return Settled.QUIET
             # Not adopted after all, so not acknowledged either: the next comparison must see these as changed there.
-            known = {name: claim.base.get(name, "") for name in (outcome.merged.adopt if outcome.merged else ())}
-            if _held(claim).settle(**(learnt | {"acknowledged": outcome.base | known})):
+            if outcome.merged and outcome.base is not None:
+                known = {name: claim.base.get(name, "") for name in outcome.merged.adopt}
+                learnt["acknowledged"] = in_our_names({**outcome.base, **known})
+            if _held(claim).settle(**learnt):
                 return Settled.CHANGED
     except IntegrityError:
         words = "Another row has this customer of 2Checkout already, or the reference that it carries there."
         outcome.error = RequestRejected(words)
         verdict |= {"sync_state": SyncState.FAILED, "sync_error": words}
+        _held(claim).settle(lease_until=None, **verdict)
+        return Settled.QUIET
+    except (DatabaseError, ValueError) as error:
+        # An answer that the database cannot hold is this row's trouble, not its neighbours'.
+        outcome.error = UnreadableAnswer(f"What 2Checkout answered cannot be stored: {type(error).__name__}")
+        verdict |= push_verdict(claim, outcome)
         _held(claim).settle(lease_until=None, **verdict)
         return Settled.QUIET
     logger.warning("customer %s: lease lost, nothing settled", claim.pk, extra={"customer": claim.pk})

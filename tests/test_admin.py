@@ -414,13 +414,13 @@ def test_no_transaction_is_open_while_2checkout_is_asked(admin_client, twochecko
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     ada = Customer.objects.create(**ADA)
     seen = []
-    real = sync._client
+    real = sync.current_client
 
     def spy():
         seen.append(connection.in_atomic_block)
         return real()
 
-    monkeypatch.setattr(sync, "_client", spy)
+    monkeypatch.setattr(sync, "current_client", spy)
     admin_client.post(f"{LIST}{ada.pk}/push/")
     act(admin_client, "refetch", ada)
     admin_client.get(f"{CARDS}?customer={ada.pk}")

@@ -14,6 +14,8 @@ from django.db.models.signals import post_save, pre_save
 from django_twocheckout import sync
 from django_twocheckout.models import Customer
 from django_twocheckout.sync import rows
+from django_twocheckout.sync.batch import push_batch
+from django_twocheckout.sync.connection import current_client
 
 from .conftest import ADA
 
@@ -159,7 +161,7 @@ def test_copy__of_a_row_in_flight_does_not_touch_the_original(twocheckout):
     Customer.objects.create(**ADA)
     taken = rows.claim(fresh(), to_push=True)
     twin = fresh()
-    sync._push_batch([taken], sync._client())
+    push_batch([taken], current_client())
     twin.pk, twin._state.adding = None, True
     twin.external_customer_reference, twin.first_name = "dj-twin", "Bob"
     twin.save()

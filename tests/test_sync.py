@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from django_twocheckout import signals, sync
+from django_twocheckout.client import TwoCheckoutClient
 from django_twocheckout.conf import ConfigurationError
 from django_twocheckout.exceptions import (
     AuthenticationFailed,
@@ -23,6 +24,8 @@ from django_twocheckout.exceptions import (
 )
 from django_twocheckout.models import Customer
 from django_twocheckout.sync import exchange, rows
+from django_twocheckout.sync.batch import push_batch, settle_pull
+from django_twocheckout.sync.connection import current_client
 from django_twocheckout.testing import Fault
 
 from . import answers
@@ -186,7 +189,7 @@ def test_push__looked_up_somebody_elses_customer(db, twocheckout):
     ada = Customer.objects.create(**ADA)
     Customer.objects.settle(external_customer_reference=stranger, in_doubt=[{"external_customer_reference": stranger}])
     claim = rows.claim(Customer.objects.get(pk=ada.pk), to_push=True)
-    outcome = exchange.pull(claim, sync._client())
+    outcome = exchange.pull(claim, current_client())
 
     assert "does not carry it" in str(outcome.error)
     assert twocheckout.customer(stranger)["FirstName"] == "Stranger"
@@ -327,7 +330,7 @@ def test_push__row_is_gone(ada, twocheckout):
 def test_push__row_deleted_while_in_flight(ada, twocheckout, caplog):
     claim = rows.claim(Customer.objects.get(), to_push=True)
     Customer.objects.all().delete()
-    sync._push_batch([claim], sync._client())
+    push_batch([claim], current_client())
     assert "lease lost" in caplog.text
     assert not Customer.objects.exists()
 
@@ -489,11 +492,11 @@ def test_settings__wrong(ada, settings):
 
 
 def test_settings__changed_while_running(pushed, settings):
-    before = sync._client()
-    assert sync._client() is before
+    before = current_client()
+    assert current_client() is before
     settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "TIMEOUT": [1, 2]}
-    assert sync._client() is not before
-    assert sync._client().timeout == (1, 2)
+    assert current_client() is not before
+    assert current_client().timeout == (1, 2)
 
 
 # Pushes whose end is unknown.
@@ -610,7 +613,7 @@ def test_in_flight__a_change_stays_pending_and_is_pushed_next(pushed, twocheckou
     claim = rows.claim(Customer.objects.get(), to_push=True)
     change(pushed, fax="1", address1="1 rue de Rivoli")
 
-    sweep = sync._push_batch([claim], sync._client())
+    sweep = push_batch([claim], current_client())
 
     assert sweep.changed == 1
     pushed.refresh_from_db()
@@ -646,7 +649,7 @@ def test_in_flight__a_refusal_of_older_values_does_not_fail_the_newer(pushed, tw
     claim = rows.claim(Customer.objects.get(), to_push=True)
     change(pushed, fiscal_code="RO1")
 
-    sync._push_batch([claim], sync._client())
+    push_batch([claim], current_client())
 
     pushed.refresh_from_db()
     assert (pushed.sync_state, pushed.sync_error) == ("pending", "")
@@ -680,7 +683,7 @@ def test_one_at_a_time__a_row_read_while_another_worker_had_it(pushed, twochecko
     twocheckout.edit(pushed.customer_reference, Phone="555")
     other = rows.claim(Customer.objects.get(), to_push=False)
     read_meanwhile = Customer.objects.get()
-    sync._settle_pull(other, exchange.pull(other, sync._client()))
+    settle_pull(other, exchange.pull(other, current_client()))
 
     assert rows.claim(read_meanwhile, to_push=True) is None
     sync.push(pushed)
@@ -692,7 +695,7 @@ def test_one_at_a_time__saved_again_while_it_is_being_pushed(twocheckout, monkey
     ada = Customer.objects.create(**ADA)
     sync.push(ada)
     change(ada, city="Paris")
-    update, seen = sync.TwoCheckoutClient.update_customer, []
+    update, seen = TwoCheckoutClient.update_customer, []
 
     def slow(client, *arguments):
         if not seen:
@@ -702,7 +705,7 @@ def test_one_at_a_time__saved_again_while_it_is_being_pushed(twocheckout, monkey
             assert sync.push_due(ada.pk).tried == 0
         return update(client, *arguments)
 
-    monkeypatch.setattr(sync.TwoCheckoutClient, "update_customer", slow)
+    monkeypatch.setattr(TwoCheckoutClient, "update_customer", slow)
     twocheckout.requests.clear()
     sync.push_due(ada.pk)
     ada.refresh_from_db()
@@ -716,7 +719,7 @@ def test_lease_lost__settles_nothing(ada, twocheckout, caplog):
     sync.push(ada)
     assert ada.sync_state == "synced"
     twocheckout.fail("500")
-    sync._push_batch([claim], sync._client())
+    push_batch([claim], current_client())
     ada.refresh_from_db()
     assert (ada.sync_state, ada.tries) == ("synced", 0)
     assert "lease lost" in caplog.text
@@ -793,7 +796,7 @@ def test_sweep__words_that_no_database_holds(db, twocheckout, words):
 
 def test_sweep__an_answer_that_the_database_refuses(ada, twocheckout, monkeypatch):
     other = Customer.objects.create(**ADA)
-    monkeypatch.setattr(sync.TwoCheckoutClient, "create_customer", lambda client, information: "\ud800" * 3)
+    monkeypatch.setattr(TwoCheckoutClient, "create_customer", lambda client, information: "\ud800" * 3)
 
     sync.push_pending()
 
@@ -940,17 +943,17 @@ def test_pull__a_wake_up_that_found_the_row_taken_is_made_up_for(pushed, sent):
     claim = rows.claim(Customer.objects.get(), to_push=False)
     assert sync.push_due(pushed.pk).tried == 0
     sent.clear()
-    sync._settle_pull(claim, exchange.pull(claim, sync._client()))
+    settle_pull(claim, exchange.pull(claim, current_client()))
     assert [message.task for message in sent] == ["twocheckout.push_pending"]
 
 
 def test_pull__saved_meanwhile_wakes_a_worker(pushed, twocheckout, sent):
     claim = rows.claim(Customer.objects.get(), to_push=False)
     twocheckout.edit(pushed.customer_reference, Phone="555")
-    outcome = exchange.pull(claim, sync._client())
+    outcome = exchange.pull(claim, current_client())
     change(pushed, city="Paris")
     sent.clear()
-    sync._settle_pull(claim, outcome)
+    settle_pull(claim, outcome)
     assert [message.task for message in sent] == ["twocheckout.push_pending"]
     sync.push_pending()
     pushed.refresh_from_db()
@@ -1074,12 +1077,12 @@ def test_signals__a_listener_that_fails_harms_nobody(ada, twocheckout):
 def test_no_transaction_is_open_while_2checkout_is_asked(twocheckout, monkeypatch):
     ada = Customer.objects.create(**ADA)
     seen = []
-    create = sync.TwoCheckoutClient.create_customer
+    create = TwoCheckoutClient.create_customer
 
     def spy(client, information):
         seen.append(connection.in_atomic_block)
         return create(client, information)
 
-    monkeypatch.setattr(sync.TwoCheckoutClient, "create_customer", spy)
+    monkeypatch.setattr(TwoCheckoutClient, "create_customer", spy)
     sync.push(ada)
     assert (seen, ada.sync_state) == ([False], "synced")

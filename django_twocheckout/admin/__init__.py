@@ -1,5 +1,4 @@
-"""The admin's door: the list and form of customers (:mod:`.customers`), and the page that deletes cards
-(:mod:`.cards`)."""
+"""The admin's door: the list and form of customers, what can be done to them, and the page that deletes cards."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from .. import sync
 from ..exceptions import TwoCheckoutError
 from ..models import Customer
+from .actions import outside_transaction
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Customer]
@@ -72,6 +73,10 @@ class CardsPage(ModelAdmin):
             return None
         address = reverse("admin:twocheckout_customer_cards")
         return redirect(f"{address}?{urlencode({'customer': pks}, doseq=True)}")
+
+    def get_urls(self) -> list[Any]:
+        view = outside_transaction(self.admin_site, self.cards_view)
+        return [path("cards/", view, name="twocheckout_customer_cards"), *super().get_urls()]
 
     def cards_view(self, request: HttpRequest) -> HttpResponse:
         """GET shows the cards as 2Checkout has them now; POST asks once more, then deletes."""

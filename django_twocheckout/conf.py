@@ -42,8 +42,7 @@ class Conf:
     CONCURRENCY: int = 4
     """How many customers a worker pushes side by side. 2Checkout documents no limit, so the default is a polite one."""
     MAX_ATTEMPTS: int = 12
-    """After so many unsuccessful tries a row is failed and waits for a person or the next save. With 12, about two
-    hours."""
+    """After so many unsuccessful tries a row is failed. With 12, after about two and a half hours."""
     QUEUE: str | None = None
     """The Celery queue for our tasks; None leaves it to the project's routing."""
 

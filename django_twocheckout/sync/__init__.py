@@ -69,8 +69,10 @@ def push_pending(limit: int | None = None, *, database: str | None = None) -> Sw
 
 
 def push_due(pk: Any, *, database: str | None = None) -> Sweep:
-    """Push this row if it is due, and with it whatever else is, up to a batch: what a wake-up does. Raises
-    ConfigurationError."""
+    """Push this row if it is due, and with it whatever else is, up to a batch: what a wake-up does.
+
+    Raises ConfigurationError.
+    """
     total = Sweep()
     client = current_client()
     for _ in range(ROUNDS):

@@ -348,3 +348,9 @@ def test_command__wrong_switch(capsys):
     with pytest.raises(SystemExit):
         command.main(["--switch", "puts=merge"])
     assert "No such switch" in capsys.readouterr().err
+
+
+def test_command__port_taken(vendor, capsys):
+    with pytest.raises(SystemExit):
+        command.main(["--port", str(urlsplit(vendor.url).port)])
+    assert "Address already in use" in capsys.readouterr().err

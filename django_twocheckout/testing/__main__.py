@@ -25,24 +25,31 @@ def main(arguments: list[str] | None = None) -> None:
         vendor = FakeTwoCheckout(options.merchant_code, options.secret_key, **switches)
     except ValueError as error:
         parser.error(str(error))
-    with vendor.serve(options.port):
-        sys.stdout.write(
-            f"A fake 2Checkout listens at {vendor.url}\n"
-            f"MERCHANT_CODE={options.merchant_code} SECRET_KEY={options.secret_key}\nCtrl-C ends it.\n"
-        )
-        sys.stdout.flush()
-        shown = 0
-        try:
-            while True:
-                time.sleep(0.1)
-                for request in vendor.requests[shown:]:
-                    if request.ended is None:
-                        break
-                    sys.stdout.write(f"{request}\n")
-                    sys.stdout.flush()
-                    shown += 1
-        except KeyboardInterrupt:
-            pass
+    try:
+        with vendor.serve(options.port):
+            _tell(vendor)
+    except OSError as error:
+        parser.error(f"port {options.port}: {error.strerror}")
+
+
+def _tell(vendor: FakeTwoCheckout) -> None:
+    """Print where it listens, then each request as it is answered, until Ctrl-C."""
+    sys.stdout.write(
+        f"A fake 2Checkout listens at {vendor.url}\n"
+        f"MERCHANT_CODE={vendor.merchant_code} SECRET_KEY={vendor.secret_key}\nCtrl-C ends it.\n"
+    )
+    shown = 0
+    try:
+        while True:
+            sys.stdout.flush()
+            time.sleep(0.1)
+            for request in vendor.requests[shown:]:
+                if request.ended is None:
+                    break
+                sys.stdout.write(f"{request}\n")
+                shown += 1
+    except KeyboardInterrupt:
+        pass
 
 
 def _switch(text: str) -> tuple[str, Any]:

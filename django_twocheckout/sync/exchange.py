@@ -44,6 +44,9 @@ class Claim:
     write_until: float
     revision: int
     tries: int
+    #: What it was claimed for: to push, or to pull.
+    to_push: bool
+    #: Whether it was waiting to be pushed.
     pending: bool
     #: 2Checkout's reference; None while it is not known.
     reference: str | None

@@ -86,6 +86,7 @@ def claim(customer: Customer, *, to_push: bool) -> Claim | None:
         write_until=time.monotonic() + seconds - request_seconds(),
         revision=customer.revision,
         tries=customer.tries,
+        to_push=to_push,
         pending=customer.sync_state == SyncState.PENDING,
         reference=customer.customer_reference or None,
         local=information(customer),
@@ -129,18 +130,24 @@ def settle(claim: Claim, outcome: Outcome, verdict: dict[str, Any]) -> Settled:
                 return Settled.CHANGED
     except IntegrityError:
         words = "Another row has this customer of 2Checkout already, or the reference that it carries there."
-        outcome.error = RequestRejected(words)
-        verdict |= {"sync_state": SyncState.FAILED, "sync_error": words}
-        _held(claim).settle(lease_until=None, **verdict)
-        return Settled.QUIET
+        return _settle_failure(claim, outcome, verdict, RequestRejected(words))
     except (DatabaseError, ValueError) as error:
         # An answer that the database cannot hold is this row's trouble, not its neighbours'.
-        outcome.error = UnreadableAnswer(f"What 2Checkout answered cannot be stored: {type(error).__name__}")
-        verdict |= push_verdict(claim, outcome)
-        _held(claim).settle(lease_until=None, **verdict)
-        return Settled.QUIET
+        words = f"What 2Checkout answered cannot be stored: {type(error).__name__}"
+        return _settle_failure(claim, outcome, verdict, UnreadableAnswer(words))
     logger.warning("customer %s: lease lost, nothing settled", claim.pk, extra={"customer": claim.pk})
     return Settled.LOST
+
+
+def _settle_failure(claim: Claim, outcome: Outcome, verdict: dict[str, Any], error: TwoCheckoutError) -> Settled:
+    """Nothing of what was learnt can be written; what was noted at the claim stays, so the next try looks it up."""
+    outcome.error, outcome.merged = error, None
+    verdict.clear()
+    if claim.to_push:
+        verdict |= push_verdict(claim, outcome)
+    if _held(claim).filter(revision=claim.revision).settle(lease_until=None, **verdict):
+        return Settled.QUIET
+    return Settled.CHANGED if _held(claim).settle(lease_until=None) else Settled.LOST
 
 
 def _held(claim: Claim) -> CustomerQuerySet:
@@ -179,8 +186,7 @@ def is_final(error: TwoCheckoutError, tries: int) -> bool:
 
 
 def delay_after(error: TwoCheckoutError, tries: int) -> float:
-    """Seconds until the next try: doubled each time, scattered so that rows don't come back together, never too
-    soon."""
+    """Seconds until the next try: doubled each time, and scattered so that rows don't come back together."""
     delay = min(FIRST_DELAY * 2.0 ** max(tries - 1, 0), LONGEST_DELAY) * random.uniform(0.7, 1.3)
     asked = error.retry_after if isinstance(error, TransientError) and error.retry_after else 0
     return max(delay, asked)

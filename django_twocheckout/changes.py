@@ -52,7 +52,7 @@ class ChangedFieldsOnly(models.Model):
     def unsaved_fields(self) -> set[str]:
         """The fields that were assigned since loading or saving, as far as that is known."""
         known = {**(self._loaded or {}), **self._uncommitted}
-        return {name for name, value in known.items() if name in self.__dict__ and self.__dict__[name] != value}
+        return {name for name, value in self._values().items() if known and (name not in known or value != known[name])}
 
     def is_copy(self, using: str) -> bool:
         """Whether the instance was loaded as another row than the one it is about to be."""
@@ -88,7 +88,11 @@ class ChangedFieldsOnly(models.Model):
 
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, update_fields: Any, *rest: Any) -> Any:
         if _is_ours(base_qs.model) and not self._raw:
-            values = self._changes(values, using, asked=update_fields is not None)
+            # Django itself names the fields where some are deferred.
+            asked = update_fields is not None and not self.get_deferred_fields()
+            values = self._changes(values, using, asked=asked)
+            if not values:
+                update_fields = None  # then Django looks whether the row is there
         return super()._do_update(base_qs, using, pk_val, values, update_fields, *rest)
 
     def _do_insert(self, manager: Any, using: Any, *rest: Any) -> Any:
@@ -114,9 +118,9 @@ class ChangedFieldsOnly(models.Model):
         if getattr(field, "auto_now", False):
             return True
         if name in self._uncommitted:
-            return field.name not in self.ENGINE_FIELDS or bool(value != self._uncommitted[name])
+            return field.name not in self.ENGINE_FIELDS or _differs(value, self._uncommitted[name])
         if known and self._loaded is not None and name in self._loaded:
-            return bool(value != self._loaded[name])
+            return _differs(value, self._loaded[name])
         return field.name not in self.ENGINE_FIELDS
 
     def _is_known(self, using: str) -> bool:
@@ -148,6 +152,11 @@ def _is_ours(model: type[models.Model]) -> bool:
 def _our_key(model: type[models.Model]) -> str:
     ours = next(base for base in model.__mro__ if "ENGINE_FIELDS" in vars(base))
     return str(ours._meta.pk.attname)  # type: ignore[attr-defined]
+
+
+def _differs(value: Any, other: Any) -> bool:
+    """An expression counts once for each time it is assigned, though two may look alike."""
+    return value is not other if hasattr(value, "resolve_expression") else bool(value != other)
 
 
 def _frozen(value: Any) -> Any:

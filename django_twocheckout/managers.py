@@ -68,8 +68,9 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         created = super().bulk_create(
             objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
         )
-        for customer in created:
-            customer.remember_written(self.db)
+        if not ignore_conflicts:
+            for customer in created:
+                customer.remember_written(self.db, set(update_fields or ()) if update_conflicts else None)
         if created:
             self._tell()
         return created

@@ -7,7 +7,7 @@ acknowledged; *local*, our row; *remote*, 2Checkout's object as just fetched. On
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Winner = Literal["local", "remote"]
@@ -25,6 +25,9 @@ class Merge:
     """Every field as both sides have it once the rest is carried out."""
     remote: dict[str, str]
     """Every field as 2Checkout has it now."""
+    known: dict[str, str] = field(default_factory=dict)
+    """Every field as 2Checkout had it before anybody there changed it, as far as is known: by its word, or as we sent
+    it."""
     send: frozenset[str] = frozenset()
     """Names of the fields in which 2Checkout must follow us."""
     adopt: frozenset[str] = frozenset()
@@ -64,6 +67,7 @@ def merge(
     """
     result: dict[str, str] = {}
     seen: dict[str, str] = {}
+    before: dict[str, str] = {}
     send: set[str] = set()
     adopt: set[str] = set()
     conflicts: set[str] = set()
@@ -74,6 +78,7 @@ def merge(
         seen[name] = theirs
         if any(name in state and theirs == normalise(name, state[name]) for state in tried):
             known = theirs
+        before[name] = known
         if ours == theirs:
             result[name] = ours
             continue
@@ -83,7 +88,7 @@ def merge(
         follow_us = changed_here and (not changed_there or conflict == "local")
         (send if follow_us else adopt).add(name)
         result[name] = ours if follow_us else theirs
-    return Merge(result, seen, frozenset(send), frozenset(adopt), frozenset(conflicts))
+    return Merge(result, seen, before, frozenset(send), frozenset(adopt), frozenset(conflicts))
 
 
 def laid_over(remote: Mapping[str, Any], result: Mapping[str, str]) -> dict[str, Any]:

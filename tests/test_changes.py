@@ -6,7 +6,7 @@ import copy
 import pickle
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.db.models.signals import post_save, pre_save
@@ -229,6 +229,39 @@ def test_expressions():
     assert (fresh().city, fresh().sync_state) == ("Ada", "pending")
 
 
+def test_expressions__count_each_time_they_are_assigned():
+    Customer.objects.create(**ADA)
+    ada = fresh()
+    for _ in range(2):
+        ada.city = Concat(F("city"), Value("!"))
+        ada.save()
+    ada.phone = "1"
+    ada.save()
+    assert fresh().city == "London!!"
+
+
+def test_deferred__assigned_and_not_saved_stays_assigned(twocheckout):
+    Customer.objects.create(**ADA)
+    ada = Customer.objects.defer("city").get()
+    ada.city = "Paris"
+    sync.push(ada)
+    assert ada.city == "Paris"
+
+
+def test_deferred__a_failed_row_is_revived():
+    Customer.objects.create(**ADA)
+    Customer.objects.settle(sync_state="failed")
+    Customer.objects.defer("fax").get().save()
+    assert fresh().sync_state == "pending"
+
+
+def test_deleted__with_update_fields_raises_as_ever():
+    ada = Customer.objects.create(**ADA)
+    Customer.objects.all().delete()
+    with pytest.raises(DatabaseError):
+        ada.save(update_fields=["city"])
+
+
 def test_bulk_update__the_instances_know_what_was_written():
     ada = Customer.objects.create(**ADA)
     ada.city = "Paris"
@@ -246,6 +279,16 @@ def test_upsert__of_loaded_rows_marks_them(twocheckout):
     unique = {"unique_fields": ["id"]} if connection.vendor != "mysql" else {}
     Customer.objects.bulk_create([ada], update_conflicts=True, update_fields=["city", "tries"], **unique)
     assert (fresh().city, fresh().sync_state, fresh().customer_reference) == ("Paris", "pending", "601952421")
+
+
+def test_upsert__the_instance_knows_what_was_not_written():
+    Customer.objects.create(**ADA, external_customer_reference="dj-1", phone="111")
+    again = Customer(**{**ADA, "city": "Paris"}, external_customer_reference="dj-1", phone="777")
+    unique = {"unique_fields": ["external_customer_reference"]} if connection.vendor != "mysql" else {}
+    Customer.objects.bulk_create([again], update_conflicts=True, update_fields=["city"], **unique)
+    again.pk = fresh().pk
+    again.save()
+    assert (fresh().city, fresh().phone) == ("Paris", "777")
 
 
 def test_assigned_in_a_transaction_and_not_saved_stays_assigned(twocheckout):

@@ -42,8 +42,19 @@ def test_merge__one_field(base, local, remote, send, adopt, conflicts):
 
 def test_merge__conflict_won_by_2checkout():
     assert merge({"City": "a"}, {"City": "b"}, {"City": "c"}, conflict="remote") == Merge(
-        result={"City": "c"}, remote={"City": "c"}, adopt=frozenset({"City"}), conflicts=frozenset({"City"})
+        result={"City": "c"},
+        remote={"City": "c"},
+        known={"City": "a"},
+        adopt=frozenset({"City"}),
+        conflicts=frozenset({"City"}),
     )
+
+
+def test_merge__our_own_older_value_is_no_change_over_there():
+    merged = merge({"City": "a"}, {"City": "c"}, {"City": "b"}, tried=[{"City": "x"}, {"City": "b"}, {}])
+
+    assert (merged.send, merged.adopt, merged.conflicts) == ({"City"}, frozenset(), frozenset())
+    assert merged.known == {"City": "b"}
 
 
 def test_merge__country_in_lower_case_is_no_change():

@@ -24,7 +24,7 @@ from django_twocheckout.exceptions import (
 )
 from django_twocheckout.models import Customer
 from django_twocheckout.sync import exchange, rows
-from django_twocheckout.sync.batch import push_batch, settle_pull
+from django_twocheckout.sync.batch import push_batch, settle_pull, settle_push
 from django_twocheckout.sync.connection import current_client
 from django_twocheckout.testing import Fault
 
@@ -576,6 +576,69 @@ def test_in_doubt__a_refusal_leaves_none(pushed, twocheckout):
     change(pushed, company="Engines", fiscal_code="INVALID")
     sync.push(pushed)
     assert (pushed.sync_state, pushed.in_doubt) == ("failed", [])
+
+
+def test_in_doubt__a_create_then_an_update(ada, twocheckout):
+    change(ada, phone="1")
+    twocheckout.fail("500-after-commit", method="POST")
+    sync.push(ada)
+    twocheckout.edit(ada.external_customer_reference, Phone="555")
+    change(ada, city="Paris")
+    twocheckout.fail("500", method="PUT")
+    sync.push(ada)
+    assert (ada.customer_reference, ada.sync_state) == ("601952421", "pending")
+
+    sync.push(ada)
+
+    assert (ada.sync_state, ada.phone, twocheckout.customers[0]["Phone"]) == ("synced", "555", "555")
+    assert twocheckout.customers[0]["City"] == "Paris"
+
+
+@pytest.mark.parametrize("act", ["push", "pull"])
+def test_in_doubt__a_create_found_while_the_row_is_saved(ada, twocheckout, act):
+    change(ada, phone="1")
+    twocheckout.fail("500-after-commit", method="POST")
+    sync.push(ada)
+    twocheckout.edit(ada.external_customer_reference, Phone="555")
+    claim = rows.claim(Customer.objects.get(), to_push=act == "push")
+    outcome = getattr(exchange, act)(claim, current_client())
+    change(ada, city="Paris")
+    (settle_push if act == "push" else settle_pull)(claim, outcome)
+
+    sync.push(ada)
+
+    assert (ada.phone, twocheckout.customers[0]["Phone"], twocheckout.customers[0]["City"]) == ("555", "555", "Paris")
+
+
+def test_in_doubt__what_a_worker_noted_that_died_before_it_sent(ada, twocheckout):
+    change(ada, phone="1")
+    twocheckout.fail("500-after-commit", method="POST")
+    sync.push(ada)
+    twocheckout.edit(ada.external_customer_reference, Phone="555")
+    change(ada, phone="2")
+    rows.claim(Customer.objects.get(), to_push=True)
+    Customer.objects.settle(lease_until=timezone.now() - timedelta(seconds=1))
+    sync.push(ada)
+    assert (ada.phone, twocheckout.customers[0]["Phone"]) == ("2", "2")  # a conflict, and ours wins
+
+
+def test_in_doubt__does_not_grow_where_fetching_tells(pushed, twocheckout):
+    for number in range(5):
+        change(pushed, city=f"City {number}")
+        twocheckout.fail("500", method="PUT")
+        sync.push(pushed)
+    assert len(pushed.in_doubt) == 1
+
+
+def test_pull__of_a_linked_row_that_is_saved_meanwhile(db, twocheckout):
+    reference = twocheckout.add_customer(FirstName="Ada", Phone="555")
+    ada = Customer.objects.create(**ADA, phone="1", customer_reference=reference)
+    claim = rows.claim(Customer.objects.get(), to_push=False)
+    outcome = exchange.pull(claim, current_client())
+    change(ada, fax="9")
+    settle_pull(claim, outcome)
+    sync.push(ada)
+    assert (ada.phone, twocheckout.customers[0]["Phone"], twocheckout.customers[0]["Fax"]) == ("555", "555", "9")
 
 
 def test_too_late__nothing_is_sent_that_could_outlive_the_lease(ada, twocheckout, monkeypatch):

@@ -52,20 +52,24 @@ class Claim:
     reference: str | None
     #: Our values, in CustomerInformation's own names.
     local: dict[str, str]
+    #: The same as the row keeps them.
+    values: dict[str, Any]
     #: What 2Checkout last acknowledged, as the row keeps it.
     acknowledged: dict[str, Any]
     #: Pushes begun before whose end is unknown, as the row keeps them.
     doubts: list[dict[str, Any]]
-    #: The same with this one, noted on the row before anything is sent.
+    #: These and this one, noted on the row before anything is sent.
     noted: list[dict[str, Any]]
-
-    @cached_property
-    def base(self) -> dict[str, Any]:
-        return in_their_names(self.acknowledged)
 
     @cached_property
     def tried(self) -> list[dict[str, Any]]:
         return [in_their_names(doubt) for doubt in self.doubts]
+
+    @cached_property
+    def base(self) -> dict[str, Any]:
+        """What to compare with: the acknowledged values, or those that a create in doubt was first tried with."""
+        base = in_their_names(self.acknowledged)
+        return self.tried[0] if not base and self.tried and self.reference is None else base
 
 
 @dataclass
@@ -118,11 +122,9 @@ def pull(claim: Claim, client: TwoCheckoutClient) -> Outcome:
         remote = client.retrieve_customer(claim.reference) if claim.reference else _find(claim, client)
         if remote is None:
             raise NotFound("2Checkout does not have this customer yet.")
-        _recognise(claim, outcome, remote)
         # Where nothing was ever acknowledged nobody can tell who changed; asked for their values, theirs count.
-        winner = conf.CONFLICT if claim.base or claim.doubts else "remote"
-        outcome.merged = _compare(claim, remote, winner)
-        outcome.base, outcome.in_doubt = outcome.merged.remote, []
+        _theirs, outcome.merged = _compare(claim, outcome, remote, conf.CONFLICT if claim.base else "remote")
+        outcome.base = outcome.merged.remote
     except TwoCheckoutError as error:
         outcome.error = error
     return outcome
@@ -135,10 +137,10 @@ def _create(claim: Claim, client: TwoCheckoutClient, outcome: Outcome) -> None:
         found = _find(claim, client)
         if found is not None:
             return _merge_and_update(claim, client, outcome, found)
-        outcome.in_doubt = []
+        outcome.in_doubt = []  # none of them was carried out
     information = {name: value for name, value in claim.local.items() if value}
     _check_time(claim)
-    outcome.in_doubt = claim.noted
+    outcome.in_doubt = [claim.values]
     try:
         reference = client.create_customer(information)
     except RequestRejected as refusal:
@@ -149,7 +151,7 @@ def _create(claim: Claim, client: TwoCheckoutClient, outcome: Outcome) -> None:
         try:
             found = _look_up(client, claim.local[_OURS])
         except TwoCheckoutError:
-            outcome.in_doubt = claim.noted
+            outcome.in_doubt = [claim.values]
             raise refusal from None
         if found is None:
             raise
@@ -180,26 +182,22 @@ def _look_up(client: TwoCheckoutClient, reference: str) -> Mapping[str, Any] | N
 
 def _merge_and_update(claim: Claim, client: TwoCheckoutClient, outcome: Outcome, remote: Mapping[str, Any]) -> None:
     """Merge with the object just fetched, and update it where it has to follow us."""
-    theirs = _recognise(claim, outcome, remote)
-    merged = _compare(claim, remote, conf.CONFLICT)
+    theirs, merged = _compare(claim, outcome, remote, conf.CONFLICT)
     if merged.send:
         _update(claim, client, outcome, theirs.reference, laid_over(remote, merged.result), merged)
     else:
         _agree(outcome, merged)
 
 
-def _compare(claim: Claim, remote: Mapping[str, Any], winner: Winner) -> Merge:
-    base = claim.base or (claim.tried[-1] if claim.tried and claim.reference is None else {})
-    return merge(base, claim.local, remote, tried=claim.tried, conflict=winner)
-
-
-def _recognise(claim: Claim, outcome: Outcome, remote: Mapping[str, Any]) -> Theirs:
-    """Read the object, and note that 2Checkout has it; UnreadableAnswer if it is another customer's."""
+def _compare(claim: Claim, outcome: Outcome, remote: Mapping[str, Any], winner: Winner) -> tuple[Theirs, Merge]:
+    """Read and compare the object, and note what is certain now; UnreadableAnswer if it is another customer's."""
     theirs = read(remote)
     if not theirs.reference or theirs.reference != (claim.reference or theirs.reference):
         raise UnreadableAnswer("2Checkout answered with another customer than the one asked for.")
-    outcome.theirs, outcome.reference = theirs, theirs.reference
-    return theirs
+    merged = merge(claim.base, claim.local, remote, tried=claim.tried, conflict=winner)
+    # Whatever was in doubt shows now, and is part of what is known.
+    outcome.theirs, outcome.reference, outcome.base, outcome.in_doubt = theirs, theirs.reference, merged.known, []
+    return theirs, merged
 
 
 def _update(
@@ -211,11 +209,11 @@ def _update(
     merged: Merge,
 ) -> None:
     _check_time(claim)
-    before, outcome.in_doubt = outcome.in_doubt, claim.noted
+    resolved, outcome.in_doubt = outcome.in_doubt, [*outcome.in_doubt, claim.values]
     try:
         client.update_customer(reference, body, conf.END_USER_UPDATE)
     except RequestRejected:
-        outcome.in_doubt = before
+        outcome.in_doubt = resolved
         raise
     _agree(outcome, merged)
 

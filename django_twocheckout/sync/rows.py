@@ -66,7 +66,7 @@ def claim(customer: Customer, *, to_push: bool) -> Claim | None:
     To push, it is noted on the row, before anything is sent, with what it is tried: should we die, the next one to take
     it knows what 2Checkout may have, and looks it up instead of creating it again.
     """
-    now, seconds, lease = timezone.now(), lease_seconds(), uuid.uuid4().hex
+    now, begun, seconds, lease = timezone.now(), time.monotonic(), lease_seconds(), uuid.uuid4().hex
     values = {name: getattr(customer, name) for name in sorted(Customer.PUSHED_FIELDS)}
     doubts = customer.in_doubt
     noted = [*doubts, values] if to_push and values not in doubts else doubts
@@ -83,13 +83,14 @@ def claim(customer: Customer, *, to_push: bool) -> Claim | None:
         pk=customer.pk,
         database=customer._state.db or DEFAULT_DB_ALIAS,
         lease=lease,
-        write_until=time.monotonic() + seconds - request_seconds(),
+        write_until=begun + seconds - request_seconds(),
         revision=customer.revision,
         tries=customer.tries,
         to_push=to_push,
         pending=customer.sync_state == SyncState.PENDING,
         reference=customer.customer_reference or None,
         local=information(customer),
+        values=values,
         acknowledged=customer.acknowledged or (values if in_step else {}),
         doubts=doubts,
         noted=noted,
@@ -124,7 +125,7 @@ def settle(claim: Claim, outcome: Outcome, verdict: dict[str, Any]) -> Settled:
                 return Settled.QUIET
             # Not adopted after all, so not acknowledged either: the next comparison must see these as changed there.
             if outcome.merged and outcome.base is not None:
-                known = {name: claim.base.get(name, "") for name in outcome.merged.adopt}
+                known = {name: claim.base.get(name, claim.local[name]) for name in outcome.merged.adopt}
                 learnt["acknowledged"] = in_our_names({**outcome.base, **known})
             if _held(claim).settle(**learnt):
                 return Settled.CHANGED

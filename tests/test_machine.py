@@ -61,8 +61,9 @@ class Machine(RuleBasedStateMachine):
         self.keys: list = []
         #: What may stand in the field when all is quiet.
         self.admissible: dict = {}
-        #: Whether we changed the field since the two sides were last known to be in step.
+        #: Whether we, or a colleague there, changed the field since the two sides were last known to be in step.
         self.changed_here: dict = {}
+        self.changed_there: dict = {}
 
     @initialize()
     def sign_up(self):
@@ -72,7 +73,7 @@ class Machine(RuleBasedStateMachine):
             self.kept.append(customer)
             for name in WIRE:
                 self.admissible[customer.pk, name] = {getattr(customer, name)}
-                self.changed_here[customer.pk, name] = False
+                self.changed_here[customer.pk, name] = self.changed_there[customer.pk, name] = False
 
     # What a project does.
 
@@ -92,6 +93,17 @@ class Machine(RuleBasedStateMachine):
         self.note(customer.pk, name, getattr(customer, name))
         if keep:
             self.kept.append(customer)
+
+    @rule(number=row_numbers, name=fields)
+    def save_the_acknowledged_value_again(self, number, name):
+        customer = Customer.objects.get(pk=self.keys[number])
+        if name not in customer.acknowledged:
+            return
+        setattr(customer, name, customer.acknowledged[name])
+        customer.save()
+        self.note(customer.pk, name, getattr(customer, name))
+        if self.changed_there[customer.pk, name]:
+            self.admissible[customer.pk, name].add(self.theirs(customer.pk)[WIRE[name]])  # for us nothing has changed
 
     @rule(number=st.integers(0, 5), name=fields, touch=st.booleans(), named=st.booleans())
     def save_stale_instance(self, number, name, touch, named):
@@ -128,6 +140,7 @@ class Machine(RuleBasedStateMachine):
         if theirs is None:
             return
         value = self.value("there ")
+        self.changed_there[pk, name] = True
         self.vendor.edit(theirs["CustomerReference"], **{WIRE[name]: value})
         if self.changed_here[pk, name]:
             self.admissible[pk, name] |= {value, getattr(Customer.objects.get(pk=pk), name)}  # a conflict, or not yet
@@ -200,6 +213,9 @@ class Machine(RuleBasedStateMachine):
                     if (theirs[WIRE[name]] or "") == getattr(row, name):
                         assert getattr(row, name) in self.admissible[pk, name], f"{name} is lost"
                         self.admissible[pk, name] = {getattr(row, name)}
+                        self.changed_there[pk, name] = False
+                    else:
+                        assert self.changed_there[pk, name], f"{name} differs, and nobody knows"
 
     def teardown(self):
         """All faults end, all leases run out, and the sweep comes by."""
@@ -233,4 +249,4 @@ class Machine(RuleBasedStateMachine):
 def test_machine(twocheckout, settings):
     settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "PUSH_ON_SAVE": False, "TIMEOUT": 5}
     Machine.vendor = twocheckout
-    run_state_machine_as_test(Machine, settings=hypothesis_settings(max_examples=20, stateful_step_count=25))
+    run_state_machine_as_test(Machine, settings=hypothesis_settings(max_examples=20, stateful_step_count=30))

@@ -41,8 +41,8 @@ class Conf:
     """How many due rows a worker takes at a time."""
     CONCURRENCY: int = 4
     """How many customers a worker pushes side by side. 2Checkout documents no limit, so the default is a polite one."""
-    MAX_ATTEMPTS: int = 12
-    """After so many unsuccessful tries a row is failed. With 12, after about two and a half hours."""
+    MAX_ATTEMPTS: int = 14
+    """After so many unsuccessful tries a row is failed. With 14, after about two hours."""
     QUEUE: str | None = None
     """The Celery queue for our tasks; None leaves it to the project's routing."""
 

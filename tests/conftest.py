@@ -11,6 +11,7 @@ from celery.signals import before_task_publish
 
 from django_twocheckout import tasks
 from django_twocheckout.models import Customer
+from django_twocheckout.sync import rows
 
 from . import vendor_document
 
@@ -46,6 +47,12 @@ def _documented(monkeypatch):
         return send(session, prepared, **options)
 
     monkeypatch.setattr(requests.Session, "send", checked_send)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """No retry comes due by itself within a test, however slow the machine."""
+    monkeypatch.setattr(rows, "FIRST_DELAY", 60.0)
 
 
 @dataclass

@@ -191,6 +191,21 @@ def test_retrieve(client, responses):
     assert "?" not in responses.calls[0].request.url
 
 
+@pytest.mark.parametrize("name", ["CustomerReference", "AvangateCustomerReference"])
+def test_retrieve__the_reference_is_a_text_under_its_new_name(client, responses, name):
+    responses.get(BASE + "customers/601952421/", json={name: 601952421})
+
+    assert client.retrieve_customer("601952421")["CustomerReference"] == "601952421"
+
+
+def test_retrieve__from_a_response_made_by_hand(client, monkeypatch):
+    made = requests.Response()
+    made.status_code, made._content = 200, b'{"FirstName": "Ada"}'
+    monkeypatch.setattr(requests.Session, "send", lambda session, prepared, **options: made)
+
+    assert client.retrieve_customer("1") == {"FirstName": "Ada"}
+
+
 def test_retrieve__with_payment_data(client, responses):
     responses.get(BASE + "customers/601952421/?includePaymentData=true", json=answers.CUSTOMER)
 

@@ -19,7 +19,7 @@ def test_defaults(settings):
         "PUSH_ON_SAVE": True,
         "BATCH_SIZE": 100,
         "CONCURRENCY": 4,
-        "MAX_ATTEMPTS": 12,
+        "MAX_ATTEMPTS": 14,
         "QUEUE": None,
     }
     assert REQUIRED == ("MERCHANT_CODE", "SECRET_KEY")

@@ -35,7 +35,7 @@ from .exchange import MOST_REQUESTS, Claim, Outcome
 
 logger = logging.getLogger("twocheckout")
 
-FIRST_DELAY = 5.0
+FIRST_DELAY = 1.0
 LONGEST_DELAY = 60 * 60.0
 #: How long one batch may go on beginning exchanges; what was not begun by then goes back.
 BATCH_SECONDS = 60.0

@@ -6,11 +6,13 @@ Only primary keys travel (and, where it is not the default one, the database's a
 from __future__ import annotations
 
 import logging
+import os
 import time
 from typing import Any
 
-from celery import Task, shared_task
+from celery import Celery, Task, shared_task
 from django.db import DEFAULT_DB_ALIAS, router
+from kombu.pools import ProducerPool
 
 from . import sync
 from .conf import conf
@@ -24,7 +26,22 @@ BREAK_SECONDS = 30.0
 #: Retries further away than this are left to the sweep: a broker should not keep messages for long.
 LONGEST_COUNTDOWN = 600.0
 
+#: Seconds that a publish may wait for the broker at any step, and how each kind of broker is told.
+PUBLISH_SECONDS = 1.0
+_BOUNDS: dict[str, dict[str, Any]] = {
+    "redis": {"socket_timeout": PUBLISH_SECONDS, "socket_connect_timeout": PUBLISH_SECONDS, "max_retries": 0},
+    "amqp": {
+        "read_timeout": PUBLISH_SECONDS,
+        "write_timeout": PUBLISH_SECONDS,
+        "connect_timeout": PUBLISH_SECONDS,
+        "max_retries": 0,
+    },
+}
+#: How many threads of a process may publish at once.
+PUBLISHERS = 10
+
 _broken_until = 0.0
+_pools: dict[tuple[int, Celery], ProducerPool] = {}
 
 
 @shared_task(name="twocheckout.push_customer", ignore_result=True, acks_late=True)
@@ -56,22 +73,37 @@ def pull_customer(pk: Any, database: str | None = None) -> None:
 def enqueue(task: Task[Any, Any], *args: Any, database: str | None = None, countdown: float | None = None) -> bool:
     """Wake a worker; False, and never an exception, where the broker does not take the message.
 
-    The first refusal costs one short wait; for a while after it nothing is tried at all.
+    A broker that refuses, or accepts and says nothing, costs one short wait; for a while after it nothing is tried.
     """
     global _broken_until
     if time.monotonic() < _broken_until:
         return False
     kwargs = {} if database in (None, DEFAULT_DB_ALIAS) else {"database": database}
     options: dict[str, Any] = {
-        name: value for name, value in (("countdown", countdown), ("queue", conf.QUEUE)) if value is not None
+        name: value for name, value in (("countdown", countdown), ("queue", conf.QUEUE)) if value
     }
+    if task.app.conf.task_always_eager:
+        task.apply_async(args, kwargs, **options)  # no broker is asked; what it raises is the task's own
+        return True
     try:
-        task.apply_async(args, kwargs, ignore_result=True, **options)
+        with _producers(task.app).acquire(block=True, timeout=PUBLISH_SECONDS) as producer:
+            task.apply_async(args, kwargs, ignore_result=True, producer=producer, retry=False, **options)
     except Exception as error:  # what a broker's library may raise is an open set
-        if task.app.conf.task_always_eager:
-            raise  # no broker was asked: this is the task's own
         _broken_until = time.monotonic() + BREAK_SECONDS
         # Not the exception's text: it may quote the broker's address with its password.
         logger.warning("broker unreachable (%s): rows stay pending until the sweep", type(error).__name__)
         return False
     return True
+
+
+def _producers(app: Celery) -> ProducerPool:
+    """This process's connections to the broker, on which no wait is endless, as some are by Celery's own settings."""
+    # A forked process must not talk on its parent's sockets, nor close them: the parent's pools just lie there.
+    pool = _pools.get((os.getpid(), app))
+    if pool is None:
+        connection = app.connection_for_write(connect_timeout=PUBLISH_SECONDS)
+        bounds = _BOUNDS.get(connection.get_transport_cls().driver_type, {})
+        connection.transport_options = {**(connection.transport_options or {}), **bounds}
+        pool = ProducerPool(connection.Pool(limit=PUBLISHERS), limit=PUBLISHERS)
+        _pools[os.getpid(), app] = pool
+    return pool

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from datetime import datetime, timedelta
 
 import pytest
@@ -88,25 +90,43 @@ def test_enqueue__queue_and_database(settings, sent):
     assert (message.kwargs, message.queue) == ({"database": "other"}, "billing")
 
 
-@pytest.fixture
-def dead_broker(other_broker):
-    """A broker that refuses connections; its address holds a password."""
-    other_broker(
-        "redis://:topsecret@127.0.0.1:1/0",
-        broker_transport_options={"max_retries": 0, "socket_connect_timeout": 0.2},
-        task_publish_retry=False,
-    )
+@pytest.fixture(params=["redis refusing", "redis silent", "amqp refusing", "amqp silent"])
+def dead_broker(request, other_broker):
+    """A broker that refuses connections, or accepts them and never says a word; its address holds a password."""
+    kind, manner = request.param.split()
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if manner == "silent":
+            server.listen()
+        other_broker(f"{kind}://user:topsecret@127.0.0.1:{server.getsockname()[1]}/0")
+        yield
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("dead_broker")
 def test_enqueue__a_dead_broker_harms_no_save(twocheckout, caplog):
+    # With Celery's own settings a silent Redis would hold this up for ever, and the test's time would run out.
     ada = Customer.objects.create(**ADA)
     Customer.objects.create(**ADA)
 
-    assert caplog.text.count("broker unreachable") == 1  # the second save did not even try
+    assert caplog.text.count("broker unreachable (OperationalError)") == 1  # the second save did not even try
     assert "topsecret" not in caplog.text
     assert sync.push_pending().pushed == 2
+    ada.refresh_from_db()
+    assert ada.sync_state == "synced"
+
+
+def test_enqueue__a_forked_process_has_connections_of_its_own(monkeypatch):
+    app = current_app._get_current_object()
+    mine = tasks._producers(app)
+    assert tasks._producers(app) is mine
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert tasks._producers(app) is not mine
+
+
+def test_enqueue__eager_tasks_are_no_brokers(ada, twocheckout, other_broker):
+    other_broker("redis://127.0.0.1:1/0", task_always_eager=True, task_eager_propagates=True)
+    assert tasks.enqueue(tasks.push_customer, ada.pk) is True
     ada.refresh_from_db()
     assert ada.sync_state == "synced"
 

@@ -81,9 +81,6 @@ else:
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://")
 if CELERY_BROKER_URL.startswith("memory:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.1}
-else:
-    # Without these a broker that accepts connections and then says nothing would hold up whoever saves.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BEAT_SCHEDULE = {"push what waits": {"task": "twocheckout.push_pending", "schedule": 60.0}}
 

@@ -7,47 +7,46 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from celery import current_app
-from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 
 from .client import HASH_ALGORITHMS, Signature, checked_base_url, checked_timeout
-from .conf import KNOWN, REQUIRED, conf
+from .conf import KNOWN, REQUIRED, conf, given
 
 DOCS = "See “Settings” in the README of django-twocheckout."
 
 
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """E001 to E006: the setting as a whole, its keys, and its values."""
-    given = getattr(settings, "TWOCHECKOUT", None)
-    if not isinstance(given, dict):
+    values = given()
+    if not isinstance(values, dict):
         return [
             Error(
-                "TWOCHECKOUT is not set." if given is None else "TWOCHECKOUT must be a dictionary.",
+                "TWOCHECKOUT is not set." if values is None else "TWOCHECKOUT must be a dictionary.",
                 hint='Set TWOCHECKOUT = {"MERCHANT_CODE": …, "SECRET_KEY": …}. ' + DOCS,
                 id="twocheckout.E001",
             )
         ]
-    return [*_unknown_keys(given), *_missing_keys(given), *_wrong_values(given)]
+    return [*_unknown_keys(values), *_missing_keys(values), *_wrong_values(values)]
 
 
-def _unknown_keys(given: dict[Any, Any]) -> Iterator[CheckMessage]:
-    for key in given:
+def _unknown_keys(values: dict[Any, Any]) -> Iterator[CheckMessage]:
+    for key in values:
         if key not in KNOWN:
             close = difflib.get_close_matches(str(key).upper(), KNOWN, n=1)
             hint = f"Did you mean {close[0]!r}?" if close else f"Known keys are {', '.join(KNOWN)}."
             yield Error(f"TWOCHECKOUT has an unknown key {key!r}.", hint=hint, id="twocheckout.E002")
 
 
-def _missing_keys(given: dict[Any, Any]) -> Iterator[CheckMessage]:
+def _missing_keys(values: dict[Any, Any]) -> Iterator[CheckMessage]:
     for key in REQUIRED:
-        if not given.get(key):
+        if not values.get(key):
             hint = "Control Panel, Integrations, Webhooks & API; read it from the environment. " + DOCS
             yield Error(f"TWOCHECKOUT[{key!r}] is missing or blank.", hint=hint, id="twocheckout.E003")
 
 
-def _wrong_values(given: dict[Any, Any]) -> Iterator[CheckMessage]:
-    if all(map(given.get, REQUIRED)):
+def _wrong_values(values: dict[Any, Any]) -> Iterator[CheckMessage]:
+    if all(map(values.get, REQUIRED)):
         try:
             Signature(conf.MERCHANT_CODE, conf.SECRET_KEY, next(iter(HASH_ALGORITHMS)))
         except ValueError as error:

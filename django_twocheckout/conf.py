@@ -12,6 +12,11 @@ class ConfigurationError(ImproperlyConfigured):
     """A setting is missing or wrong. No TwoCheckoutError: a mistake at home must not look like trouble on the way."""
 
 
+def given() -> Any:
+    """The setting as the project has it, None if it has none."""
+    return getattr(settings, "TWOCHECKOUT", None)
+
+
 class Conf:
     """The settings with their defaults. What has no default is required."""
 
@@ -49,9 +54,9 @@ class Conf:
     def __getattribute__(self, name: str) -> Any:
         if not name.isupper():
             return super().__getattribute__(name)
-        given = getattr(settings, "TWOCHECKOUT", None) or {}
-        if isinstance(given, dict) and name in given:
-            return given[name]
+        values = given()
+        if isinstance(values, dict) and name in values:
+            return values[name]
         try:
             return super().__getattribute__(name)
         except AttributeError:

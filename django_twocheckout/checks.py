@@ -57,7 +57,7 @@ def _wrong_values(values: dict[Any, Any]) -> Iterator[CheckMessage]:
     except (ValueError, TypeError, AttributeError) as error:
         hint = "Leave it out for https://api.2checkout.com/rest/6.0/."
         yield Error(f"TWOCHECKOUT['BASE_URL'] is wrong: {_named(error)}", hint=hint, id="twocheckout.E004")
-    if conf.HASH_ALGORITHM not in HASH_ALGORITHMS:
+    if conf.HASH_ALGORITHM not in tuple(HASH_ALGORITHMS):
         hint = f"Use one of {', '.join(map(repr, HASH_ALGORITHMS))}; 2Checkout no longer supports MD5."
         yield Error("TWOCHECKOUT['HASH_ALGORITHM'] is unknown.", hint=hint, id="twocheckout.E005")
     try:

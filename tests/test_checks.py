@@ -61,6 +61,7 @@ def test_unknown_key(settings, key, hint):
         ({"BASE_URL": None}, "twocheckout.E004"),
         ({"HASH_ALGORITHM": "md5"}, "twocheckout.E005"),
         ({"HASH_ALGORITHM": "sha3_256"}, "twocheckout.E005"),
+        ({"HASH_ALGORITHM": ["sha256"]}, "twocheckout.E005"),
         ({"TIMEOUT": 0}, "twocheckout.E006"),
         ({"TIMEOUT": "5"}, "twocheckout.E006"),
         ({"TIMEOUT": (1, 2, 3)}, "twocheckout.E006"),

@@ -18,9 +18,8 @@ from django.db.models import Field
 class ChangedFieldsOnly(models.Model):
     """``save()`` updates the fields whose values differ from those loaded, refreshed or last saved.
 
-    Everything else is as Django has it: signals, ``raw``, a row that was deleted meanwhile. Where
-    nothing is known of the row (an instance made by hand with an existing key), all fields but the engine's are
-    written.
+    Everything else is as Django has it: signals, ``raw``, a row that was deleted meanwhile. Where nothing is known of
+    the row (an instance made by hand with an existing key), all fields but the engine's are written.
     """
 
     #: Written by the engine; a save writes one of these only if the host assigned it.

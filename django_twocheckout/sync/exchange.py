@@ -162,7 +162,7 @@ def _create(claim: Claim, client: TwoCheckoutClient, outcome: Outcome) -> None:
 
 def _find(claim: Claim, client: TwoCheckoutClient) -> Mapping[str, Any] | None:
     """The customer under any reference that a create was tried with, or else under ours."""
-    for reference in dict.fromkeys(state[_OURS] for state in reversed([*claim.tried] or [claim.local])):
+    for reference in dict.fromkeys(state[_OURS] for state in reversed(claim.tried or [claim.local])):
         if found := _look_up(client, reference):
             return found
     return None

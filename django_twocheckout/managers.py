@@ -6,11 +6,12 @@ nothing, so what the engine writes wakes nobody.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from .signals import customers_marked
@@ -19,19 +20,51 @@ if TYPE_CHECKING:
     from .models import Customer
 
 
-def new_revision() -> int:
-    """A number that tells this change from every other. Random, so that no statement has to read the one before."""
-    return secrets.randbits(62)
+#: A save is due at once also where the web host's clock is ahead of the database's by as much. It also puts what was
+#: never tried before what is tried again.
+CLOCKS_DIFFER_BY = timedelta(minutes=10)
+
+
+class DatabaseNow(Now):
+    """The database's clock, which is the same for all workers."""
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        # CURRENT_TIMESTAMP is in the session's time zone, which Django leaves as it finds it.
+        return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
+
+
+def database_now() -> Any:
+    """What stands for "now" in a statement."""
+    now = timezone.now()
+    return DatabaseNow() if timezone.is_aware(now) else models.Value(now)
+
+
+def with_clock(rows: Any) -> Any:
+    """The rows, each with the database's clock, for :func:`clock_of`."""
+    return rows.annotate(now=DatabaseNow()) if timezone.is_aware(timezone.now()) else rows
+
+
+def clock_of(row: Any) -> datetime:
+    """The database's clock when the row was read."""
+    now: datetime = getattr(row, "now", None) or timezone.now()
+    return now
+
+
+def due_now() -> datetime:
+    """The time of the next try of a row that was just changed."""
+    return timezone.now() - CLOCKS_DIFFER_BY
 
 
 def mark() -> dict[str, Any]:
-    """The columns that make a row pending, due now, and new to whoever has it in flight."""
+    """The columns that make a row pending, due now, and changed for whoever has it in flight."""
     return {
         "sync_state": "pending",
         "sync_error": "",
+        "error_code": "",
         "tries": 0,
-        "next_try_at": timezone.now(),
-        "revision": new_revision(),
+        "next_try_at": due_now(),
+        "pending_since": timezone.now(),
+        "touched": True,
     }
 
 
@@ -97,12 +130,12 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def due(self) -> CustomerQuerySet:
         """Rows that are pending, whose time to be tried has come, and that no live worker holds; the longest due
         first."""
-        now = timezone.now()
-        return (
-            self.filter(sync_state="pending", next_try_at__lte=now)
-            .exclude(lease_until__gt=now)
-            .order_by("next_try_at", "pk")
-        )
+        pending = self.filter(sync_state="pending", next_try_at__lte=database_now())
+        return pending.free().order_by("next_try_at", "pk")
+
+    def free(self) -> CustomerQuerySet:
+        """Rows that no live worker holds."""
+        return self.exclude(lease_until__gt=database_now())
 
     def _tell(self) -> None:
         transaction.on_commit(

@@ -15,10 +15,10 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .changes import ChangedFieldsOnly
-from .conf import conf
-from .countries import COUNTRY_CODES
-from .managers import CustomerManager, mark, new_revision
+from ..changes import ChangedFieldsOnly
+from ..conf import conf
+from ..countries import COUNTRY_CODES
+from ..managers import CustomerManager, due_now, mark
 
 
 def new_external_reference() -> str:
@@ -143,6 +143,7 @@ class Customer(ChangedFieldsOnly):
     sync_error = models.TextField(
         _("reason"), blank=True, default="", help_text=_("Why the last push did not succeed, in 2Checkout's words.")
     )
+    error_code = _text(_("code"), _("2Checkout's code for it, or our error's name where it gave none."), max_length=64)
     pushed_at = models.DateTimeField(
         _("pushed"), null=True, blank=True, help_text=_("When 2Checkout last acknowledged our values.")
     )
@@ -164,11 +165,12 @@ class Customer(ChangedFieldsOnly):
         editable=False,
         help_text=_("The values of pushes that were begun and whose end is unknown: 2Checkout may have any of them."),
     )
-    revision = models.PositiveBigIntegerField(
-        default=new_revision, editable=False, help_text=_("Differs after every change made here.")
+    touched = models.BooleanField(
+        default=True, editable=False, help_text=_("Changed here since a worker last took it into its hands.")
     )
+    pending_since = models.DateTimeField(_("pending since"), default=timezone.now, editable=False)
     tries = models.PositiveIntegerField(_("tries"), default=0, editable=False)
-    next_try_at = models.DateTimeField(_("next try"), default=timezone.now, editable=False)
+    next_try_at = models.DateTimeField(_("next try"), default=due_now, editable=False)
     lease = models.CharField(
         max_length=32,
         blank=True,
@@ -189,7 +191,8 @@ class Customer(ChangedFieldsOnly):
     ENGINE_FIELDS = frozenset(
         """
         customer_reference enabled trial existing_cards credit_limit credit_remaining credit_currency sync_state
-        sync_error pushed_at pulled_at acknowledged in_doubt revision tries next_try_at lease lease_until
+        sync_error error_code pushed_at pulled_at acknowledged in_doubt touched pending_since tries next_try_at lease
+        lease_until
         """.split()
     )
     #: What 2Checkout requires: https://docs.2checkout.com/soap-api-reference/soap-api-6.0/api-requests/customer
@@ -199,7 +202,7 @@ class Customer(ChangedFieldsOnly):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         indexes = [
-            models.Index(fields=["sync_state", "next_try_at"], name="twocheckout_due"),
+            models.Index(fields=["sync_state", "next_try_at", "id"], name="twocheckout_due"),
             models.Index(fields=["last_name", "first_name"], name="twocheckout_name"),
             models.Index(fields=["country_code"], name="twocheckout_country"),
         ]

@@ -11,7 +11,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 
 from .client import HASH_ALGORITHMS, Signature, checked_base_url, checked_timeout
-from .conf import KNOWN, REQUIRED, conf, given
+from .conf import KNOWN, REQUIRED, conf, given, parsed_rate
 
 DOCS = "See “Settings” in the README of django-twocheckout."
 
@@ -82,6 +82,13 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def _is_rate(value: Any) -> bool:
+    try:
+        return value is None or bool(parsed_rate(value))
+    except ValueError:
+        return False
+
+
 def _is_prefix(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 200 and value == value.strip() and not value[:1].isdigit()
 
@@ -99,7 +106,9 @@ _RULES: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
     ("PUSH_ON_SAVE", _is_flag, "Use True or False."),
     ("BATCH_SIZE", _is_count, "Use a whole number above 0."),
     ("CONCURRENCY", _is_count, "Use a whole number above 0."),
+    ("RATE_LIMIT", _is_rate, 'Use a number of requests per second, minute or hour, such as "10/s", or None.'),
     ("MAX_ATTEMPTS", _is_count, "Use a whole number above 0."),
+    ("HISTORY_DAYS", lambda value: value == 0 or _is_count(value), "Use a number of days, or 0 to keep no history."),
     ("QUEUE", lambda value: value is None or (isinstance(value, str) and value), "Use a queue's name, or None."),
 )
 

@@ -43,11 +43,17 @@ class Conf:
     PUSH_ON_SAVE: bool = True
     """Wake a worker after each save. False: saves only mark the row; the sweep, the command or the admin push it."""
     BATCH_SIZE: int = 100
-    """How many due rows a worker takes at a time."""
+    """How many due rows a worker process takes at a time, and settles together at the most. More saves little, and a
+    worker that is killed leaves so many to be looked up."""
     CONCURRENCY: int = 4
-    """How many customers a worker pushes side by side. 2Checkout documents no limit, so the default is a polite one."""
+    """How many customers a worker process pushes side by side. 2Checkout documents no limit, so the default is a polite
+    one: about what a browser would open."""
+    RATE_LIMIT: str | None = None
+    """The most requests over all workers, such as ``"10/s"`` or ``"300/m"``; None for no limit of ours."""
     MAX_ATTEMPTS: int = 14
     """After so many unsuccessful tries a row is failed. With 14, after about two hours."""
+    HISTORY_DAYS: int = 90
+    """How many days the history of attempts is kept; 0 keeps none."""
     QUEUE: str | None = None
     """The Celery queue for our tasks; None leaves it to the project's routing."""
 
@@ -61,6 +67,17 @@ class Conf:
             return super().__getattribute__(name)
         except AttributeError:
             raise ConfigurationError(f"TWOCHECKOUT[{name!r}] is not set.") from None
+
+
+_PERIODS = {"s": 1, "m": 60, "h": 3600}
+
+
+def parsed_rate(rate: str) -> tuple[int, int]:
+    """``"10/s"`` as (10, 1): so many requests in so many seconds; ValueError for anything else."""
+    count, _, period = rate.partition("/") if isinstance(rate, str) else ("", "", "")
+    if not (count.isdecimal() and int(count) and period in _PERIODS):
+        raise ValueError('The rate must be a number of requests per second, minute or hour, such as "10/s" or "300/m".')
+    return int(count), _PERIODS[period]
 
 
 KNOWN: tuple[str, ...] = tuple(get_type_hints(Conf))

@@ -200,16 +200,20 @@ class CustomerInformationSerializer(serializers.Serializer[Customer]):
         return super().to_internal_value(data)
 
 
-_FIELDS = CustomerInformationSerializer().fields
+# One for all threads: it keeps nothing of what it reads, and making one costs more than reading with it.
+_SERIALIZER = CustomerInformationSerializer()
+_FIELDS = _SERIALIZER.fields
 _ATTRIBUTES = {name: str(wire.source) for name, wire in _FIELDS.items() if wire.source in Customer.PUSHED_FIELDS}
-_OWNED_BY_2CHECKOUT = frozenset("enabled trial existing_cards credit_limit credit_remaining credit_currency".split())
+_REPRESENTATIONS = {name: _FIELDS[name].to_representation for name in _ATTRIBUTES}
+OWNED_BY_2CHECKOUT = frozenset("enabled trial existing_cards credit_limit credit_remaining credit_currency".split())
 
 
-def information(customer: Customer) -> dict[str, str]:
-    """What is ours to send: the fields that both sides write, in CustomerInformation's own names."""
-    return {
-        name: _FIELDS[name].to_representation(getattr(customer, attribute)) for name, attribute in _ATTRIBUTES.items()
-    }
+def information(values: Mapping[str, Any]) -> dict[str, str]:
+    """What is ours to send: the fields that both sides write, in CustomerInformation's own names.
+
+    *values*: a row's, by attribute.
+    """
+    return {name: _REPRESENTATIONS[name](values[attribute]) for name, attribute in _ATTRIBUTES.items()}
 
 
 def in_their_names(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -239,16 +243,15 @@ class Theirs:
 
 def read(remote: Mapping[str, Any]) -> Theirs:
     """Read 2Checkout's object. Raises UnreadableAnswer that names the fields which cannot be stored."""
-    serializer = CustomerInformationSerializer(data=remote)
-    if not serializer.is_valid():
-        raise UnreadableAnswer(
-            f"2Checkout's answer has an unreadable {get_text_list(sorted(serializer.errors), 'and')}"
-        )
-    values = serializer.validated_data
+    try:
+        values = _SERIALIZER.run_validation(remote)
+    except serializers.ValidationError as error:
+        names = sorted(error.detail) if isinstance(error.detail, dict) else ["shape"]
+        raise UnreadableAnswer(f"2Checkout's answer has an unreadable {get_text_list(names, 'and')}") from None
     return Theirs(
         reference=values.get("customer_reference") or "",
         shared={name: value for name, value in values.items() if name in Customer.PUSHED_FIELDS},
-        owned={name: value for name, value in values.items() if name in _OWNED_BY_2CHECKOUT},
+        owned={name: value for name, value in values.items() if name in OWNED_BY_2CHECKOUT},
     )
 
 

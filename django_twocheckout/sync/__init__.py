@@ -1,100 +1,134 @@
 """The one place where rows and 2Checkout meet; admin, tasks and commands all come through these functions.
 
 ``push`` (ours to theirs), ``pull`` (theirs to our row), ``push_pending`` (the sweep), ``cards`` and ``delete_card``.
-Each takes the row into its hands (:mod:`.rows`), talks to 2Checkout about it (:mod:`.exchange`, over
-:mod:`.connection`), and writes back what came of it (:mod:`.batch`).
+Each takes rows into its hands (:mod:`.rows`) if the account is in order (:mod:`.gate`), talks to 2Checkout about them
+(:mod:`.exchange`, over :mod:`.connection`; many side by side: :mod:`.drain`), and writes down what came of it
+(:mod:`.ending`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from django.db import router
-from django.utils import timezone
 
 from .. import signals
 from ..client import TwoCheckoutClient
-from ..conf import conf
-from ..exceptions import CustomerBusy, NotFound, UnreadableAnswer
+from ..exceptions import CustomerBusy, NotFound, TwoCheckoutError, UnreadableAnswer
 from ..managers import CustomerQuerySet
-from ..models import Customer
+from ..models import Customer, Source, Verb
 from ..serializers import Card, read, read_cards
-from . import exchange, rows
-from .batch import Sweep, push_batch, safely, settle_pull, tell
+from . import exchange, gate, history, rows
 from .connection import current_client
-from .exchange import Claim
+from .drain import ROUNDS, Drain
+from .ending import Sweep, end_pulls, end_pushes, pull_one, push_one, tell
+from .exchange import Claim, Outcome
+from .gate import arrange, look, resume
+from .status import Status, status
 
-__all__ = ["Sweep", "cards", "delete_card", "pull", "push", "push_due", "push_pending"]
+__all__ = [
+    "Keys", "Status", "Sweep", "arrange", "cards", "delete_card", "look", "plans", "pull", "pull_each", "push",
+    "push_due", "push_each", "push_pending", "resume", "status", "unseen",
+]  # fmt: skip
+
+#: Rows that are looked at together.
+PORTION = 1000
 
 logger = logging.getLogger("twocheckout")
 
-#: A row that is saved again and again while it is in flight is left to the next wake-up after so many rounds.
-ROUNDS = 5
+Callback = Callable[..., Any] | None
 
 
-def push(customer: Customer) -> Customer:
+def push(customer: Customer, *, source: Source = Source.CODE, user: Any = "") -> Customer:
     """Push this customer now, whatever its state: create it at 2Checkout, or update what differs there.
 
     What came of it stands on the row (``sync_state``, ``sync_error``) and is loaded into the instance; fields that were
-    assigned and not saved stay as they are. Raises nothing that 2Checkout does, but ConfigurationError where a setting
-    is wrong, and DoesNotExist where the row is gone. If another worker has the row in its hands, that one pushes it.
+    assigned and not saved stay as they are. Goes out also while the account is paused: one that was asked for is as
+    good a trial as any. *source* and *user* (a primary key) are for the history. Raises nothing that 2Checkout does,
+    but ConfigurationError where a setting is wrong, DoesNotExist where the row is gone, and RuntimeError inside a
+    transaction. If another worker has the row in its hands, that one pushes it.
     """
     client = current_client()
     for _ in range(ROUNDS):
-        taken = _claim(customer, to_push=True)
-        if taken is None or not push_batch([taken], client).changed:
+        taken = _claim(customer, to_push=True, source=source, user=user)
+        if taken is None or not push_one(taken, client).changed:
             break
     return _reload(customer)
 
 
-def push_pending(limit: int | None = None, *, database: str | None = None) -> Sweep:
+def push_pending(
+    limit: int | None = None,
+    *,
+    database: str | None = None,
+    source: Source = Source.SWEEP,
+    seconds: float | None = None,
+    on_backlog: Callback = None,
+    on_ended: Callback = None,
+) -> Sweep:
     """Push every row that is due, at most *limit* of them: the sweep, which needs no message to find its work.
 
-    Stops early where 2Checkout is evidently not there; the rows stay due. Raises ConfigurationError.
+    Ends early where 2Checkout is evidently not there, where RATE_LIMIT is reached, or after *seconds*; the rows stay
+    due. Also purges the history. The other arguments are those of :class:`.drain.Drain`. Raises ConfigurationError.
     """
-    total = Sweep()
-    client = current_client()
-    fruitless = 0
-    while limit is None or total.tried < limit:
-        size = conf.BATCH_SIZE if limit is None else min(conf.BATCH_SIZE, limit - total.tried)
-        batch = push_batch(rows.claim_each(_rows(database).due()[:size]), client)
-        total += batch
-        fruitless = fruitless + 1 if batch.waiting and not batch.pushed else 0
-        # One batch without success may be one bad row; two in a row are an outage.
-        if not batch.tried or batch.stopped or fruitless == 2:
-            break
-    return total
+    customers = _rows(database)
+    sweep = _drain(customers, source=source, limit=limit, seconds=seconds, on_backlog=on_backlog, on_ended=on_ended)
+    gate.swept(customers.db)
+    history.purge(customers.db)
+    return sweep
 
 
-def push_due(pk: Any, *, database: str | None = None) -> Sweep:
-    """Push this row if it is due, and with it whatever else is, up to a batch: what a wake-up does.
+def push_due(
+    pk: Any, *, database: str | None = None, seconds: float | None = None, on_backlog: Callback = None
+) -> Sweep:
+    """Push this row if it is due, and with it whatever else is: what a wake-up does.
 
     Raises ConfigurationError.
     """
-    total = Sweep()
-    client = current_client()
-    for _ in range(ROUNDS):
-        claims = rows.claim_each(_rows(database).due().filter(pk=pk))
-        claims += rows.claim_each(_rows(database).due()[: conf.BATCH_SIZE - len(claims)])
-        batch = push_batch(claims, client)
-        total += batch
-        if not batch.changed:
-            break
-    return total
+    return _drain(_rows(database), first=pk, seconds=seconds, on_backlog=on_backlog)
 
 
-def pull(customer: Customer) -> Customer:
+def push_each(
+    pks: Iterable[Any], *, database: str | None = None, source: Source = Source.CODE, user: Any = "", **options: Any
+) -> Sweep:
+    """Push these rows whatever their state, side by side, while the account is in order. Raises ConfigurationError."""
+    return _each(pks, database, source, user, to_push=True, **options)
+
+
+def pull_each(
+    pks: Iterable[Any], *, database: str | None = None, source: Source = Source.CODE, user: Any = "", **options: Any
+) -> Sweep:
+    """Pull these rows, side by side, while the account is in order; failures are logged, and leave the rows as they
+    were. Raises ConfigurationError."""
+    return _each(pks, database, source, user, to_push=False, **options)
+
+
+def unseen(database: str | None = None) -> Iterator[Any]:
+    """The keys of rows that are said to be synced and whose values 2Checkout never got: what raw SQL leaves behind."""
+    yield from rows.unseen(_rows(database))
+
+
+def plans(pks: Iterable[Any], *, database: str | None = None) -> Iterator[exchange.Plan]:
+    """What a push of each of these rows would begin with, as far as can be told without asking 2Checkout."""
+    customers, remaining = _rows(database), iter(pks)
+    while some := list(islice(remaining, PORTION)):
+        for claim in rows.look_at(customers.filter(pk__in=some)):
+            yield exchange.plan(claim)
+
+
+def pull(customer: Customer, *, source: Source = Source.CODE, user: Any = "") -> Customer:
     """Fetch this customer from 2Checkout into our row; what changed only here stays, and stays pending.
 
-    The instance is loaded with what was written. Wakes nobody. Raises CustomerBusy where another worker has the row in
-    its hands, NotFound where 2Checkout does not have the customer, or another TwoCheckoutError, or ConfigurationError.
+    The instance is loaded with what was written. Wakes nobody. *source* and *user* are for the history. Raises
+    CustomerBusy where another worker has the row in its hands, NotFound where 2Checkout does not have the customer, or
+    another TwoCheckoutError, or ConfigurationError, or RuntimeError inside a transaction.
     """
     client = current_client()
-    taken = _take(customer)
-    outcome = safely(exchange.pull, taken, client)
-    settle_pull(taken, outcome)
+    outcome = pull_one(_take(customer, source, user), client)
     if outcome.error:
         raise outcome.error
     return _reload(customer)
@@ -105,40 +139,126 @@ def cards(customer: Customer) -> list[Card]:
 
     Raises NotFound where 2Checkout does not have the customer, or another TwoCheckoutError, or ConfigurationError.
     """
-    reference = _reference(_row(customer))
+    row = _rows(_home(customer)).get(pk=customer.pk)
+    reference = _reference(row)
     information = current_client().retrieve_customer(reference, include_payment_data=True)
     if read(information).reference != reference:
         raise UnreadableAnswer("2Checkout answered with another customer than the one asked for.")
     return read_cards(information)
 
 
-def delete_card(customer: Customer, token: str) -> None:
+def delete_card(customer: Customer, token: str, *, source: Source = Source.CODE, user: Any = "") -> None:
     """Delete the card behind this token at 2Checkout, then pull, so that the row's list of cards is right again.
 
-    A card that is gone already counts as deleted. Raises CardNotDeleted with 2Checkout's reasons, CustomerBusy,
-    NotFound where 2Checkout does not have the customer, or another TwoCheckoutError, or ConfigurationError.
+    A card that is gone already counts as deleted. *source* and *user* are for the history. Raises CardNotDeleted with
+    2Checkout's reasons, CustomerBusy, NotFound where 2Checkout does not have the customer, or another
+    TwoCheckoutError, or ConfigurationError.
     """
     client = current_client()
-    taken = _take(customer)
-    try:
-        _delete_card(client, _reference(taken), token)
-    except BaseException:
-        rows.give_back(taken)
-        raise
-    outcome = safely(exchange.pull, taken, client)
-    settle_pull(taken, outcome)
-    logger.info("customer %s: card deleted", taken.pk, extra={"customer": taken.pk})
-    if isinstance(outcome.error, NotFound):
-        raise outcome.error
-    if outcome.error:
-        logger.warning("customer %s: card deleted, list not re-fetched: %s", taken.pk, outcome.error)
+    taken = _take(customer, source, user)
+
+    def delete(claim: Claim, client: TwoCheckoutClient) -> Outcome:
+        outcome = Outcome(claim.reference, claim.doubts)
+        try:
+            reference = _reference(claim)
+            with contextlib.suppress(NotFound):  # gone already is what was asked for
+                client.delete_card(reference, token)
+        except TwoCheckoutError as error:
+            outcome.error = error
+        return outcome
+
+    deleted = exchange.safely(delete, taken, client)
+    history.write([history.attempt(taken, deleted, Verb.DELETE)], taken.database)
+    if deleted.error:
+        rows.give_back([taken])
+        if _rows(taken.database).due().filter(pk=taken.pk).exists():
+            # A wake-up that came while we had the row in our hands found it taken.
+            signals.customers_marked.send_robust(sender=Customer, using=taken.database)
+        raise deleted.error
+    pulled = pull_one(taken, client)
+    logger.info("customer %s: card deleted", taken.pk, extra={"event": "card.deleted", "customer": taken.pk})
+    if isinstance(pulled.error, NotFound):
+        raise pulled.error
+    if pulled.error:
+        logger.warning("customer %s: card deleted, list not re-fetched: %s", taken.pk, pulled.error)
     tell(signals.card_deleted, taken)
     _reload(customer)
 
 
-def _delete_card(client: TwoCheckoutClient, reference: str, token: str) -> None:
-    with contextlib.suppress(NotFound):  # gone already is what was asked for
-        client.delete_card(reference, token)
+def _drain(customers: CustomerQuerySet, *, first: Any = None, source: Source | None = None, **options: Any) -> Sweep:
+    """Push what is due of these rows; the *first* one before all others."""
+    client = current_client()
+    if wait := rows.due_in(customers):
+        return Sweep(due_in=wait)
+    if wait is None:
+        return Sweep()
+
+    def take(most: int) -> list[Claim]:
+        nonlocal first
+        claims: list[Claim] = []
+        if first is not None:
+            # A long queue of older rows must not keep the newest waiting.
+            claims = rows.take(customers.due().filter(pk=first), to_push=True, source=source)
+            first = None
+        if len(claims) < most:
+            due = customers.due()[: most - len(claims)]
+            claims += rows.take(due, to_push=True, source=source, wait=False)
+        return claims
+
+    sweep = Drain(take, exchange.push, client, customers.db, **options).run()
+    sweep.due_in = rows.due_in(customers)
+    return sweep
+
+
+class Keys(Iterator[Any]):
+    """Keys to be worked on; what could not be begun comes again."""
+
+    def __init__(self, pks: Iterable[Any]) -> None:
+        self._new = iter(pks)
+        self._again: deque[Any] = deque()
+
+    def __next__(self) -> Any:
+        return self._again.popleft() if self._again else next(self._new)
+
+    def put_back(self, claims: Iterable[Claim]) -> None:
+        self._again.extend(claim.pk for claim in claims)
+
+
+def _each(
+    pks: Iterable[Any],
+    database: str | None,
+    source: Source,
+    user: Any,
+    *,
+    to_push: bool,
+    limit: int | None = None,
+    **options: Any,
+) -> Sweep:
+    customers, keys = _rows(database), pks if isinstance(pks, Keys) else Keys(pks)
+
+    def take_these(pks: list[Any], *, wait: bool) -> list[Claim]:
+        return rows.take(customers.filter(pk__in=pks), to_push=to_push, source=source, user=user, wait=wait)
+
+    def take(most: int) -> list[Claim]:
+        claims: list[Claim] = []
+        while len(claims) < most and (some := list(islice(keys, most - len(claims)))):
+            claims += take_these(some, wait=False)
+            # What the project is writing right now is waited for one by one: who holds one row must not wait for more.
+            for pk in set(some) - {claim.pk for claim in claims}:
+                claims += take_these([pk], wait=True)
+        return claims
+
+    talk, end = (exchange.push, end_pushes) if to_push else (exchange.pull, end_pulls)
+    total = Sweep()
+    while True:
+        again: list[Claim] = []
+        options |= {"limit": None if limit is None else limit - total.tried, "on_given_back": again.extend}
+        some = Drain(take, talk, current_client(), customers.db, end=end, **options).run()
+        keys.put_back(again)
+        total += some
+        if not again or some.wait is not None or not some.tried:
+            total.more = bool(again) or (some.more and limit is not None)
+            return total
 
 
 def _rows(database: str | None) -> CustomerQuerySet:
@@ -150,23 +270,17 @@ def _home(customer: Customer) -> str:
     return router.db_for_write(type(customer), instance=customer)
 
 
-def _row(customer: Customer) -> Customer:
-    """The row as it is now, in a fresh instance."""
-    return _rows(_home(customer)).get(pk=customer.pk)
-
-
-def _claim(customer: Customer, *, to_push: bool) -> Claim | None:
+def _claim(customer: Customer, *, to_push: bool, source: Source, user: Any) -> Claim | None:
     """Take the row into our hands; None if another worker has it."""
-    for _ in range(ROUNDS):
-        row = _row(customer)
-        taken = rows.claim(row, to_push=to_push)
-        if taken is not None or (row.lease_until and row.lease_until > timezone.now()):
-            return taken
-    return None
+    row = _rows(_home(customer)).filter(pk=customer.pk)
+    taken = rows.take(row, to_push=to_push, source=source, user=user)
+    if not taken:
+        row.get()  # raises if the row is gone
+    return taken[0] if taken else None
 
 
-def _take(customer: Customer) -> Claim:
-    taken = _claim(customer, to_push=False)
+def _take(customer: Customer, source: Source, user: Any) -> Claim:
+    taken = _claim(customer, to_push=False, source=source, user=user)
     if taken is None:
         raise CustomerBusy
     return taken

@@ -7,11 +7,13 @@ may run in any thread. What was learnt before an error stays in the outcome.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from ..client import TwoCheckoutClient
 from ..conf import conf
@@ -27,6 +29,8 @@ from ..exceptions import (
 from ..merge import Merge, Winner, differing, laid_over, merge
 from ..serializers import Theirs, check_sendable, in_their_names, read
 
+logger = logging.getLogger("twocheckout")
+
 #: The longest exchange: look up, create, look up again, update. A lease must outlive it.
 MOST_REQUESTS = 4
 
@@ -40,9 +44,10 @@ class Claim:
     pk: Any
     database: str
     lease: str
-    #: No request that writes may begin after this moment of the monotonic clock, lest it outlive the lease.
+    #: An exchange not begun by this moment of the monotonic clock goes back.
+    begin_until: float
+    #: No request that writes may begin after this moment, lest it outlive the lease.
     write_until: float
-    revision: int
     tries: int
     #: What it was claimed for: to push, or to pull.
     to_push: bool
@@ -54,12 +59,20 @@ class Claim:
     local: dict[str, str]
     #: The same as the row keeps them.
     values: dict[str, Any]
+    #: The row's values of what 2Checkout alone writes.
+    owned: dict[str, Any]
     #: What 2Checkout last acknowledged, as the row keeps it.
     acknowledged: dict[str, Any]
     #: Pushes begun before whose end is unknown, as the row keeps them.
     doubts: list[dict[str, Any]]
-    #: These and this one, noted on the row before anything is sent.
-    noted: list[dict[str, Any]]
+    #: Who asked, for the history.
+    source: str
+    user: str = ""
+
+    @property
+    def noted(self) -> list[dict[str, Any]]:
+        """The doubts as they stand on the row since it was claimed, this push among them."""
+        return [*self.doubts, self.values] if self.to_push and self.values not in self.doubts else self.doubts
 
     @cached_property
     def tried(self) -> list[dict[str, Any]]:
@@ -88,11 +101,40 @@ class Outcome:
     #: Names of the fields that 2Checkout took from us.
     sent: frozenset[str] = frozenset()
     error: TwoCheckoutError | None = None
+    #: How many requests it took, the status of the last answer, and the seconds for all.
+    requests: int = 0
+    status: int | None = None
+    seconds: float = 0.0
 
     @property
     def adopted(self) -> dict[str, str]:
         """Attributes and values that the row takes over."""
         return self.theirs.adopted(self.merged.adopt) if self.merged and self.theirs else {}
+
+
+Talk = Callable[[Claim, TwoCheckoutClient], Outcome]
+
+
+def safely(talk: Talk, claim: Claim, client: TwoCheckoutClient) -> Outcome:
+    """Talk, and measure it; a mistake in our own code is this row's failure, tried again like any other, and never its
+    neighbours'."""
+    began, before = time.monotonic(), client.requests_sent
+    try:
+        outcome = talk(claim, client)
+    except Exception as error:
+        # The exception's own text may quote values, so only its kind and place are told.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        facts = {"event": "bug", "customer": claim.pk}
+        logger.error("customer %s: bug: %s\n%s", claim.pk, type(error).__name__, where, extra=facts)
+        outcome = unclear(claim, f"A mistake in django-twocheckout: {type(error).__name__}")
+    outcome.requests, outcome.seconds = client.requests_sent - before, time.monotonic() - began
+    outcome.status = client.last_status if outcome.requests else None
+    return outcome
+
+
+def unclear(claim: Claim, words: str) -> Outcome:
+    """The outcome of an exchange of which nobody knows how far it went; the next try looks it up."""
+    return Outcome(claim.reference, claim.noted, error=TwoCheckoutError(words))
 
 
 def push(claim: Claim, client: TwoCheckoutClient) -> Outcome:
@@ -113,6 +155,35 @@ def push(claim: Claim, client: TwoCheckoutClient) -> Outcome:
     except TwoCheckoutError as error:
         outcome.error = error
     return outcome
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a push would begin with."""
+
+    customer: Any
+    what: Literal["create", "look up", "update", "nothing", "refused"]
+    #: Names of the fields that 2Checkout has not acknowledged.
+    fields: list[str]
+    #: Why it would not be sent.
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"customer {self.customer}: {self.what} {self.reason or ', '.join(self.fields)}".rstrip()
+
+
+def plan(claim: Claim) -> Plan:
+    """What :func:`push` would begin with, without asking 2Checkout."""
+    new = claim.reference is None
+    changed = frozenset(name for name, value in claim.local.items() if value) if new else None
+    names = differing(claim.local, claim.base) if changed is None else changed
+    try:
+        check_sendable(claim.local, claim.local if new else names)
+    except NotSent as refusal:
+        return Plan(claim.pk, "refused", sorted(names), refusal.words)
+    if claim.doubts:
+        return Plan(claim.pk, "look up", sorted(names))
+    return Plan(claim.pk, "create" if new else "update" if names else "nothing", sorted(names))
 
 
 def pull(claim: Claim, client: TwoCheckoutClient) -> Outcome:

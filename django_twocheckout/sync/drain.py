@@ -1,0 +1,222 @@
+"""Pushes whatever is due, side by side, until nothing is: one worker's part of the work.
+
+This thread alone talks to the database: it takes rows, hands them to a few threads which talk to 2Checkout over
+kept-alive connections and never touch the database, and settles together what has ended. It takes the next rows while
+the last ones are still under way, so the threads are never idle for the database's sake. Threads and their connections
+end with the drain. A row that is alone is pushed in this thread, on a connection that is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+from ..client import TwoCheckoutClient
+from ..conf import conf
+from . import gate, rows
+from .ending import Sweep, end_pushes
+from .exchange import Claim, Outcome, Talk, safely, unclear
+from .gate import Permit
+from .rows import steadily
+
+#: What has ended is written down at least so often while more is under way.
+SETTLE_SECONDS = 0.25
+#: A row that is saved again and again while it is in flight is left to the next wake-up after so many rounds.
+ROUNDS = 5
+
+Take = Callable[[int], list[Claim]]
+End = Callable[..., Sweep]
+
+
+class Drain:
+    """One run. ``take(n)`` takes up to n rows into our hands, and returns fewer only if there are no more now.
+
+    *limit*: the most rows. *seconds*: take no more rows after so long. *on_backlog*: called once if there is more than
+    one worker's portion to do, so that another one may be asked to help. *on_ended*: called with the count of the rows
+    that have ended, now and then. *on_given_back*: called with claims that could not be begun.
+    """
+
+    def __init__(
+        self,
+        take: Take,
+        talk: Talk,
+        client: TwoCheckoutClient,
+        database: str,
+        *,
+        end: End = end_pushes,
+        limit: int | None = None,
+        seconds: float | None = None,
+        on_backlog: Callable[[], Any] | None = None,
+        on_ended: Callable[[int], Any] | None = None,
+        on_given_back: Callable[[list[Claim]], Any] | None = None,
+    ) -> None:
+        self.take, self.talk, self.client, self.database, self.end = take, talk, client, database, end
+        self.limit, self.on_backlog, self.on_ended, self.on_given_back = limit, on_backlog, on_ended, on_given_back
+        self.until = None if seconds is None else time.monotonic() + seconds
+        self.total = Sweep()
+        self.begun_or_waiting = 0  # rows in our hands whose exchange has not ended
+        self.taken = 0
+        self.rounds = 0
+        self.dry = False  # nothing more was due when last asked
+        self.closing = False
+        self.silences = 0  # in a row
+        self.probe: Permit | None = None
+        self.todo: SimpleQueue[Claim | None] = SimpleQueue()
+        self.done: SimpleQueue[tuple[Claim, Outcome | None]] = SimpleQueue()
+        self.ended: list[tuple[Claim, Outcome]] = []
+        self.locked: list[tuple[Claim, Outcome]] = []  # of the ended, those that could not be written down yet
+        self.threads: list[Thread] = []
+
+    def run(self) -> Sweep:
+        """Take, push and settle until nothing is due, or the gate closes, or the limit or the time is reached."""
+        try:
+            while self._take_more() or self.begun_or_waiting or self.ended:
+                self._await()
+        finally:
+            self._finish()
+        return self.total
+
+    def _take_more(self) -> bool:
+        """Take rows if that is in order now; whether any were taken."""
+        if self.dry or not self._wants_more():
+            return False
+        most = self._most()
+        if most < 1:
+            return False
+        permit = steadily(lambda: gate.ask(self.database, most), self.database)
+        if permit.rows < 1:
+            self.total += Sweep(wait=permit.wait, more=True)
+            self.dry = True
+            return False
+        claims: list[Claim] = []
+        try:
+            claims = self.take(permit.rows)
+            steadily(lambda: gate.hand_back(self.database, permit, len(claims)), self.database)
+        except BaseException:
+            rows.give_back(claims)
+            raise
+        self.taken += len(claims)
+        self.dry = len(claims) < permit.rows
+        self.probe = permit if permit.probe and claims else None
+        self._begin(claims)
+        if self.threads and not self.dry and self.on_backlog and not conf.RATE_LIMIT:
+            self.on_backlog()
+            self.on_backlog = None
+        return bool(claims)
+
+    def _wants_more(self) -> bool:
+        """Whether the threads will soon be idle."""
+        return not self.closing and not self.probe and self.begun_or_waiting < len(self.threads) + conf.CONCURRENCY
+
+    def _most(self) -> int:
+        """How many rows to take now."""
+        if self.until is not None and time.monotonic() > self.until:
+            self.total.more = self.dry = True
+            return 0
+        most: int = conf.BATCH_SIZE
+        if self.limit is not None:
+            most = min(most, self.limit - self.taken)
+            if most < 1:
+                self.total.more = self.dry = True
+        if conf.RATE_LIMIT:
+            # What is taken of the rate must be used at once, so no row waits for a thread.
+            most = min(most, conf.CONCURRENCY - self.begun_or_waiting)
+        return most
+
+    def _begin(self, claims: list[Claim]) -> None:
+        alone = len(claims) == 1 and self.begun_or_waiting == 0 and not self.threads
+        self.begun_or_waiting += len(claims)
+        if alone:
+            return self._talk(claims[0])
+        for claim in claims:
+            self.todo.put(claim)
+        while len(self.threads) < min(conf.CONCURRENCY, self.begun_or_waiting):
+            thread = Thread(target=self._work, name=f"twocheckout-{len(self.threads)}", daemon=True)
+            thread.start()
+            self.threads.append(thread)
+        return None
+
+    def _work(self) -> None:
+        try:
+            while (claim := self.todo.get()) is not None:
+                self._talk(claim)
+        finally:
+            self.client.close()
+
+    def _talk(self, claim: Claim) -> None:
+        if self.closing or time.monotonic() > claim.begin_until:
+            return self.done.put((claim, None))
+        outcome = unclear(claim, "Interrupted.")  # by what is no Exception: an exit, a time limit
+        try:
+            outcome = safely(self.talk, claim, self.client)
+        finally:
+            self.silences = self.silences + 1 if gate.is_silence(outcome.error) else 0
+            if gate.is_trouble(outcome.error) or self.silences >= gate.STRIKES:
+                self.closing = True  # before it is written down, so that no more rows pay for it
+            self.done.put((claim, outcome))
+        return None
+
+    def _await(self) -> None:
+        """Collect what has ended, until it is time to settle or to take more rows."""
+        settle_at = time.monotonic() + SETTLE_SECONDS
+        given_back: list[Claim] = []
+        while self.begun_or_waiting:
+            try:
+                claim, outcome = self.done.get(timeout=max(settle_at - time.monotonic(), 0.0))
+            except Empty:
+                if self.ended:
+                    break
+                settle_at = time.monotonic() + SETTLE_SECONDS
+                continue
+            self.begun_or_waiting -= 1
+            if outcome is None:
+                given_back.append(claim)
+            else:
+                self.ended.append((claim, outcome))
+            if len(self.ended) >= conf.BATCH_SIZE or (not self.dry and self._wants_more()):
+                break
+        self._settle()
+        self._give_back(given_back)
+
+    def _settle(self) -> None:
+        if not self.ended:
+            return
+        # A row that the project is writing right now is waited for when there is nothing else to do.
+        wait = self.ended == self.locked and not self.begun_or_waiting and (self.dry or self.closing)
+        done = self.end(self.ended, probe=bool(self.probe), lifts=bool(self.probe), wait=wait)
+        landed = [pair for pair in self.ended if pair not in done.locked]
+        self.ended, self.locked, done.locked = [*done.locked], done.locked, []
+        self.total += done
+        gate.book_difference(self.database, landed)
+        self.closing |= done.wait is not None
+        if self.probe:
+            gate.end_probe(self.database, self.probe)
+            self.probe = None
+        if self.on_ended:
+            self.on_ended(len(landed))
+        if not self.begun_or_waiting and not self.closing and self.rounds < ROUNDS:
+            # What was saved while it was in flight is due once more, and so may be what came meanwhile.
+            self.rounds += self.dry
+            self.dry = False
+
+    def _give_back(self, claims: list[Claim]) -> None:
+        if claims:
+            rows.give_back(claims)
+            self.total.more = True
+            if self.on_given_back:
+                self.on_given_back(claims)
+
+    def _finish(self) -> None:
+        """End the threads; whatever has ended by then is settled, and what was not begun goes back."""
+        self.closing = self.closing or bool(self.begun_or_waiting)
+        for _thread in self.threads:
+            self.todo.put(None)
+        for thread in self.threads:
+            thread.join()
+        while not self.todo.empty():  # no thread was there to take these
+            if claim := self.todo.get():
+                self.done.put((claim, None))
+        self._await()

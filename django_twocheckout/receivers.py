@@ -19,14 +19,13 @@ def push_saved_customer(sender: type[Model], instance: Model, using: str, **kwar
     if not isinstance(instance, Customer) or not instance.was_marked:
         return
     if instance.sync_state == SyncState.PENDING and conf.PUSH_ON_SAVE:
-        wake = partial(tasks.enqueue, tasks.push_customer, instance.pk, database=using)
-        transaction.on_commit(wake, using=using, robust=True)
+        transaction.on_commit(partial(tasks.wake, instance.pk, database=using), using=using, robust=True)
 
 
 def push_marked_customers(sender: type[Model], using: str, **kwargs: Any) -> None:
     """After a bulk write, which is committed already."""
     if conf.PUSH_ON_SAVE:
-        tasks.enqueue(tasks.push_pending, database=using)
+        tasks.wake(database=using)
 
 
 def push_what_waited(sender: Any, **kwargs: Any) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from celery import Celery, Task, shared_task
+from celery import Celery, Task, current_app, shared_task
 from django.db import DEFAULT_DB_ALIAS, router
 from kombu.pools import ProducerPool
 
@@ -25,6 +27,14 @@ logger = logging.getLogger("twocheckout")
 BREAK_SECONDS = 30.0
 #: Retries further away than this are left to the sweep: a broker should not keep messages for long.
 LONGEST_COUNTDOWN = 600.0
+#: Saves of one process within so many seconds share two wake-ups: the first one's, and one after the last.
+SHARED_SECONDS = 0.5
+#: A task takes no more rows after so long, and asks for another one where more is due: a worker should not be held up
+#: for ever, nor a broker deliver the message again.
+TASK_SECONDS = 60.0
+
+#: A project's own limit for all tasks, perhaps a short one, would cut exchanges in two.
+LIMITS: dict[str, Any] = {"soft_time_limit": 1800, "time_limit": 1860}
 
 #: Seconds that a publish may wait for the broker at any step, and how each kind of broker is told.
 PUBLISH_SECONDS = 1.0
@@ -41,21 +51,43 @@ _BOUNDS: dict[str, dict[str, Any]] = {
 PUBLISHERS = 10
 
 _broken_until = 0.0
+#: By database: when the last wake-up was sent, and until when saves are covered by the one to come.
+_last_wake: dict[str | None, float] = {}
+_covered_until: dict[str | None, float] = {}
 _pools: dict[tuple[int, Celery], ProducerPool] = {}
 
 
-@shared_task(name="twocheckout.push_customer", ignore_result=True, acks_late=True)
+@shared_task(name="twocheckout.push_customer", ignore_result=True, acks_late=True, **LIMITS)
 def push_customer(pk: Any, database: str | None = None) -> None:
     """Push this customer if it is due, and whatever else is; come back by itself when a retry is due soon."""
-    sweep = sync.push_due(pk, database=database)
-    if sweep.retry_in is not None and sweep.retry_in <= LONGEST_COUNTDOWN:
-        enqueue(push_customer, pk, database=database, countdown=sweep.retry_in)
+    _come_back(sync.push_due(pk, database=database, seconds=TASK_SECONDS, on_backlog=_helper(database)), database)
 
 
-@shared_task(name="twocheckout.push_pending", ignore_result=True, acks_late=True)
+@shared_task(name="twocheckout.push_pending", ignore_result=True, acks_late=True, **LIMITS)
 def push_pending(database: str | None = None) -> None:
     """The sweep: push every row that is due. Let beat run it every minute or so."""
-    sync.push_pending(database=database)
+    _come_back(sync.push_pending(database=database, seconds=TASK_SECONDS, on_backlog=_helper(database)), database)
+
+
+def _helper(database: str | None) -> Callable[[], bool] | None:
+    """Asks another worker to help; nobody where tasks run in this very process."""
+    return None if current_app.conf.task_always_eager else partial(enqueue, push_pending, database=database)
+
+
+def _come_back(sweep: sync.Sweep, database: str | None) -> None:
+    """Ask for another wake-up where one will be needed soon, if nobody has been asked yet."""
+    wait = sweep.due_in if sweep.wait is None else sweep.wait
+    if wait is not None and not sweep.tried:
+        wait = max(wait, 1.0)  # what is due and could not be taken is being written, or tried by somebody else
+    if wait is None or wait > LONGEST_COUNTDOWN or current_app.conf.task_always_eager:
+        return
+    if sync.arrange(database, wait):
+        enqueue(push_pending, database=database, countdown=wait)
+
+
+def _about(pk: Any) -> tuple[Any, ...]:
+    """The task for this row, or for no row in particular, and its arguments."""
+    return (push_pending,) if pk is None else (push_customer, pk)
 
 
 @shared_task(name="twocheckout.pull_customer", ignore_result=True, acks_late=True)
@@ -68,6 +100,23 @@ def pull_customer(pk: Any, database: str | None = None) -> None:
         sync.pull(customer)
     except TwoCheckoutError as error:
         logger.warning("customer %s: pull failed: %s", pk, error)
+
+
+def wake(pk: Any = None, *, database: str | None = None) -> None:
+    """Wake a worker for this row, or for many, just committed; it pushes whatever is due, so few wake-ups are enough.
+
+    The first save is told at once; for those that follow shortly in this process one message is sent that arrives when
+    the short while is over. Never raises.
+    """
+    now = time.monotonic()
+    if current_app.conf.task_always_eager or now >= _last_wake.get(database, -SHARED_SECONDS) + SHARED_SECONDS:
+        _last_wake[database] = now
+        enqueue(*_about(pk), database=database)
+    elif now >= _covered_until.get(database, 0.0):
+        wait = _last_wake[database] + SHARED_SECONDS - now
+        # A little later than what it covers: the clocks of two machines are not quite the same.
+        if enqueue(*_about(pk), database=database, countdown=wait + SHARED_SECONDS / 5):
+            _covered_until[database] = _last_wake[database] = now + wait
 
 
 def enqueue(task: Task[Any, Any], *args: Any, database: str | None = None, countdown: float | None = None) -> bool:

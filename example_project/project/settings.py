@@ -9,6 +9,8 @@ from pathlib import Path
 
 import dj_database_url
 
+from django_twocheckout.schedule import BEAT_SCHEDULE
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "only-for-the-demo")
@@ -82,7 +84,7 @@ CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://")
 if CELERY_BROKER_URL.startswith("memory:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.1}
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_BEAT_SCHEDULE = {"push what waits": {"task": "twocheckout.push_pending", "schedule": 60.0}}
+CELERY_BEAT_SCHEDULE = {**BEAT_SCHEDULE}
 
 TWOCHECKOUT = {
     "MERCHANT_CODE": os.environ.get("TWOCHECKOUT_MERCHANT_CODE", "YOURCODE123"),

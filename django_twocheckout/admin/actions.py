@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 
 from .. import sync, tasks
 from ..exceptions import TwoCheckoutError
-from ..models import Customer, SyncState
+from ..models import Customer, Source, SyncState
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Customer]
@@ -58,18 +58,18 @@ class PushAndPull(ModelAdmin):
         self._work(request, queryset, self._pull, tasks.pull_customer, _("Re-fetched from 2Checkout."))
 
     @staticmethod
-    def _push(customer: Customer) -> str:
+    def _push(customer: Customer, user: Any) -> str:
         """Push; return why it did not succeed, or nothing."""
-        sync.push(customer)
+        sync.push(customer, source=Source.USER, user=user)
         return (
             "" if customer.sync_state == SyncState.SYNCED else customer.sync_error or _("It is being pushed right now.")
         )
 
     @staticmethod
-    def _pull(customer: Customer) -> str:
+    def _pull(customer: Customer, user: Any) -> str:
         """Pull; return why it did not succeed, or nothing."""
         try:
-            sync.pull(customer)
+            sync.pull(customer, source=Source.USER, user=user)
         except TwoCheckoutError as error:
             return error.words
         return ""
@@ -78,7 +78,7 @@ class PushAndPull(ModelAdmin):
         self,
         request: HttpRequest,
         queryset: QuerySet[Customer],
-        work: Callable[[Customer], str],
+        work: Callable[[Customer, Any], str],
         task: Any,
         done: str,
     ) -> None:
@@ -87,7 +87,7 @@ class PushAndPull(ModelAdmin):
             return self._hand_over(request, queryset, task)
         reasons, customers = [], list(queryset)
         for customer in customers:
-            if reason := work(customer):
+            if reason := work(customer, request.user.pk):
                 reasons.append(reason)
             else:
                 self.log_change(request, customer, done)

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from .. import sync
 from ..exceptions import TwoCheckoutError
-from ..models import Customer
+from ..models import Customer, Source
 from .actions import outside_transaction
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class CardsPage(ModelAdmin):
             if customer is None:
                 continue
             try:
-                sync.delete_card(customer, facts["token"])
+                sync.delete_card(customer, facts["token"], source=Source.USER, user=request.user.pk)
             except TwoCheckoutError as error:
                 refusals.append(f"{facts['card']}: {error.words}")
             else:

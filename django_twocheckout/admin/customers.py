@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from .. import sync
 from ..models import Customer, SyncState
 from .actions import PushAndPull
 from .cards import CardsPage
@@ -137,9 +140,27 @@ class CustomerAdmin(PushAndPull, CardsPage):
         }
         return _("%(remaining)s of %(limit)s %(currency)s") % values
 
+    @transaction.non_atomic_requests
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        self._tell_pause(request)
+        return super().changelist_view(request, extra_context)
+
+    def _tell_pause(self, request: HttpRequest) -> None:
+        """Say above the page that nothing flows, why, and when it will be tried again."""
+        account = sync.look()
+        if request.method == "GET" and account and account.paused_until:
+            words = _("2Checkout is not asked for now: %(reason)s It is tried again %(when)s.") % {
+                "reason": account.reason.rstrip(".") + ".",
+                "when": _("in %(time)s") % {"time": timeuntil(account.paused_until)}
+                if account.paused_until > timezone.now()
+                else _("by the next worker"),
+            }
+            messages.warning(request, words)
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
+        self._tell_pause(request)
         allowed = {
             "may_push": self.has_push_permission(request),
             "may_pull": self.has_pull_permission(request),

@@ -1,0 +1,49 @@
+"""Every constant of the engine that the fault tests shorten, in one place: hours of production in seconds.
+
+Applied in each process that has the engine loaded (workers, writers, the one that verifies), by :func:`shorten`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+#: How long the faults go on.
+FAULT_SECONDS = 10.0
+#: How often the sweep comes by.
+SWEEP_SECONDS = 0.5
+#: All must be right so many seconds after the last fault. Generous: how fast a machine is, is no property of the code.
+LONGEST_HEALING = 90.0
+#: How long the fake vendor takes over each request, at random between these, so that requests can overlap.
+LATENCY = (0.005, 0.04)
+#: How long it hangs: longer than any client waits for it.
+HANG_SECONDS = 1.5
+#: How long a worker is frozen: longer than a lease, so that others take what it has in its hands.
+FROZEN_SECONDS = 8.0
+#: Seconds between the clocks of two workers.
+CLOCKS_APART = 120
+
+#: Of the project's settings.
+TWOCHECKOUT = {
+    "TIMEOUT": (0.4, 0.5),
+    "MAX_ATTEMPTS": 100_000,  # tries come fast here; no row may fail merely because the vendor was away for a while
+}
+
+#: Of the engine's modules.
+SHORTENED = {
+    "django_twocheckout.sync.rows.FIRST_DELAY": 0.2,
+    "django_twocheckout.sync.rows.LONGEST_DELAY": 1.5,
+    "django_twocheckout.sync.rows.BEGIN_SECONDS": 1.0,
+    "django_twocheckout.sync.rows.SLACK_SECONDS": 0.5,
+    "django_twocheckout.sync.gate.FIRST_PAUSE": 0.3,
+    "django_twocheckout.sync.gate.LONGEST_PAUSE": 2.0,
+    "django_twocheckout.tasks.BREAK_SECONDS": 1.0,
+}
+
+
+def shorten() -> None:
+    for path, value in SHORTENED.items():
+        module, _, name = path.rpartition(".")
+        owner = import_module(module)
+        if not hasattr(owner, name):  # a name that moved would silently leave the long one in force
+            raise AttributeError(f"{path} is gone: adapt {__name__}")
+        setattr(owner, name, value)

@@ -76,6 +76,8 @@ def sent(monkeypatch):
 
     before_task_publish.connect(note)
     monkeypatch.setattr(tasks, "_broken_until", 0.0)
+    monkeypatch.setattr(tasks, "_last_wake", {})
+    monkeypatch.setattr(tasks, "_covered_until", {})
     yield messages
     before_task_publish.disconnect(note)
 
@@ -94,6 +96,11 @@ def other_broker():
     for app in apps:
         app.close()
     before.set_current()
+
+
+def hold(customer, *, to_push=True):
+    """Take the row into our hands as a worker does; None if another one has it."""
+    return next(iter(rows.take(Customer.objects.filter(pk=customer.pk), to_push=to_push)), None)
 
 
 @pytest.fixture

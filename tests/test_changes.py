@@ -13,11 +13,10 @@ from django.db.models.signals import post_save, pre_save
 
 from django_twocheckout import sync
 from django_twocheckout.models import Customer
-from django_twocheckout.sync import rows
-from django_twocheckout.sync.batch import push_batch
 from django_twocheckout.sync.connection import current_client
+from django_twocheckout.sync.ending import push_one
 
-from .conftest import ADA
+from .conftest import ADA, hold
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,12 +51,12 @@ def connected():
 def test_engine__a_save_breaks_no_lease():
     Customer.objects.create(**ADA)
     stale = fresh()
-    taken = rows.claim(fresh(), to_push=True)
+    taken = hold(fresh(), to_push=True)
     stale.save()
     stale.fax = "1"
     stale.save()
     assert (fresh().lease, len(fresh().in_doubt)) == (taken.lease, 1)
-    assert rows.claim(fresh(), to_push=True) is None
+    assert hold(fresh(), to_push=True) is None
 
 
 def test_engine__a_save_undoes_no_time(twocheckout):
@@ -78,7 +77,7 @@ def test_engine__a_save_within_post_save(connected):
 
     def host(sender, instance, created, **kwargs):
         if created:
-            taken.append(rows.claim(fresh(), to_push=True))  # a worker may be as quick as this
+            taken.append(hold(fresh(), to_push=True))  # a worker may be as quick as this
             instance.company = "Engines"
             instance.save()
 
@@ -92,7 +91,7 @@ def test_engine__a_save_on_commit(connected):
 
     def host(sender, instance, created, **kwargs):
         def save():
-            taken.append(rows.claim(fresh(), to_push=True))
+            taken.append(hold(fresh(), to_push=True))
             instance.company = "Engines"
             instance.save()
 
@@ -159,9 +158,9 @@ def test_copy__of_a_synced_row_is_a_new_customer(twocheckout):
 
 def test_copy__of_a_row_in_flight_does_not_touch_the_original(twocheckout):
     Customer.objects.create(**ADA)
-    taken = rows.claim(fresh(), to_push=True)
+    taken = hold(fresh(), to_push=True)
     twin = fresh()
-    push_batch([taken], current_client())
+    push_one(taken, current_client())
     twin.pk, twin._state.adding = None, True
     twin.external_customer_reference, twin.first_name = "dj-twin", "Bob"
     twin.save()
@@ -295,8 +294,17 @@ def test_assigned_in_a_transaction_and_not_saved_stays_assigned(twocheckout):
     with transaction.atomic():
         ada = Customer.objects.create(**ADA)
         ada.city = "Paris"
-        sync.push(ada)
-        assert ada.city == "Paris"
+    sync.push(ada)
+    assert ada.city == "Paris"
+
+
+def test_push_inside_a_transaction_is_refused(twocheckout):
+    """What is noted before a request must survive a rollback, or the next try would not know of it."""
+    with transaction.atomic():
+        ada = Customer.objects.create(**ADA)
+        with pytest.raises(RuntimeError, match="durable"):
+            sync.push(ada)
+    assert twocheckout.requests == []
 
 
 # Proxies and routers.

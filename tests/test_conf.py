@@ -19,7 +19,9 @@ def test_defaults(settings):
         "PUSH_ON_SAVE": True,
         "BATCH_SIZE": 100,
         "CONCURRENCY": 4,
+        "RATE_LIMIT": None,
         "MAX_ATTEMPTS": 14,
+        "HISTORY_DAYS": 90,
         "QUEUE": None,
     }
     assert REQUIRED == ("MERCHANT_CODE", "SECRET_KEY")

@@ -24,13 +24,14 @@ from hypothesis.stateful import (
 from django_twocheckout import sync
 from django_twocheckout.exceptions import TwoCheckoutError
 from django_twocheckout.merge import normalise
-from django_twocheckout.models import Customer
+from django_twocheckout.models import Account, Customer
 from django_twocheckout.serializers import information
 from django_twocheckout.sync import exchange, rows
-from django_twocheckout.sync.batch import safely, settle_pull, settle_push
 from django_twocheckout.sync.connection import current_client
+from django_twocheckout.sync.ending import end_pulls, end_pushes
+from django_twocheckout.sync.exchange import safely
 
-from .conftest import ADA
+from .conftest import ADA, hold
 
 WIRE = {"city": "City", "fax": "Fax", "phone": "Phone"}
 FAULTS = ["500", "500-after-commit", "reset", "reset-after-commit", "not-json", "false", "html-404", "401", "429"]
@@ -55,6 +56,7 @@ class Machine(RuleBasedStateMachine):
         for customer in self.vendor.customers:
             self.vendor.forget(customer["CustomerReference"])
         Customer.objects.all().delete()
+        Account.objects.all().delete()
         self.made = 0
         self.kept: list[Customer] = []
         self.flying: dict = {}
@@ -160,7 +162,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(fault=faults)
     def sweep(self, fault):
-        Customer.objects.settle(next_try_at=overdue())
+        self.time_passes()
         self.with_fault(fault, None, sync.push_pending)
 
     @rule(number=row_numbers, fault=faults, method=methods, act=st.sampled_from(["push", "pull", None]))
@@ -168,7 +170,7 @@ class Machine(RuleBasedStateMachine):
         pk = self.keys[number]
         if pk in self.flying:
             return
-        claim = rows.claim(Customer.objects.get(pk=pk), to_push=act != "pull")
+        claim = hold(Customer.objects.get(pk=pk), to_push=act != "pull")
         talk = act and getattr(exchange, act)
         outcome = self.with_fault(fault, method, safely, talk, claim, current_client()) if act else None
         self.flying[pk] = (act, claim, outcome)
@@ -181,9 +183,9 @@ class Machine(RuleBasedStateMachine):
         if dies:
             Customer.objects.filter(pk=pk).settle(lease_until=overdue())
         elif act is None:
-            rows.give_back(claim)
+            rows.give_back([claim])
         else:
-            {"push": settle_push, "pull": settle_pull}[act](claim, outcome)
+            {"push": end_pushes, "pull": end_pulls}[act]([(claim, outcome)])
 
     def with_fault(self, fault, method, act, *arguments):
         if fault:
@@ -233,15 +235,20 @@ class Machine(RuleBasedStateMachine):
             theirs = self.theirs(pk)
             assert (row.sync_state, row.in_doubt, row.lease_until) == ("synced", [], None)
             assert row.customer_reference == theirs["CustomerReference"]
-            for name, ours in information(row).items():
+            for name, ours in information(vars(row)).items():
                 assert normalise(name, ours) == normalise(name, theirs[name])
             for name in WIRE:
                 assert getattr(row, name) in self.admissible[pk, name], f"{name} is lost"
 
     def sweeps(self):
         for _ in range(3):
-            Customer.objects.settle(next_try_at=overdue())
+            self.time_passes()
             sync.push_pending()
+
+    def time_passes(self):
+        """Every retry comes due, and every pause of the account is over."""
+        Customer.objects.settle(next_try_at=overdue())
+        Account.objects.exclude(paused_until=None).update(paused_until=overdue())
 
 
 @pytest.mark.timeout(300)

@@ -22,7 +22,7 @@ URL = os.environ.get("PRISM_URL", "")
 
 pytestmark = [pytest.mark.service, pytest.mark.skipif(not URL, reason="PRISM_URL is not set")]
 
-OURS = information(Customer(**ADA, company="Engines", fiscal_code="RO1"))
+OURS = information(vars(Customer(**ADA, company="Engines", fiscal_code="RO1")))
 CREDIT = {"Limit": 51.0, "Remaining": 21.0, "Currency": "EUR"}
 
 

@@ -23,13 +23,13 @@ from django_twocheckout.exceptions import (
     UnreadableAnswer,
 )
 from django_twocheckout.models import Customer
-from django_twocheckout.sync import exchange, rows
-from django_twocheckout.sync.batch import push_batch, settle_pull, settle_push
+from django_twocheckout.sync import exchange, gate, rows
 from django_twocheckout.sync.connection import current_client
+from django_twocheckout.sync.ending import end_pulls, end_pushes, push_one
 from django_twocheckout.testing import Fault
 
 from . import answers
-from .conftest import ADA
+from .conftest import ADA, hold
 
 BASE = "https://api.2checkout.com/rest/6.0/"
 
@@ -158,7 +158,7 @@ def test_push__an_unclear_create_and_a_change_since(ada, twocheckout):
 
 def test_push__killed_in_the_middle_of_a_create(ada, twocheckout):
     # The row as a worker leaves it that died after its POST: claimed, told, and never settled.
-    claim = rows.claim(Customer.objects.get(), to_push=True)
+    claim = hold(Customer.objects.get(), to_push=True)
     twocheckout.add_customer(**claim.local)
     assert sync.push(ada).sync_state == "pending"  # the lease still stands
     assert twocheckout.requests == []
@@ -188,7 +188,7 @@ def test_push__looked_up_somebody_elses_customer(db, twocheckout):
     stranger = twocheckout.add_customer(FirstName="Stranger")
     ada = Customer.objects.create(**ADA)
     Customer.objects.settle(external_customer_reference=stranger, in_doubt=[{"external_customer_reference": stranger}])
-    claim = rows.claim(Customer.objects.get(pk=ada.pk), to_push=True)
+    claim = hold(Customer.objects.get(pk=ada.pk), to_push=True)
     outcome = exchange.pull(claim, current_client())
 
     assert "does not carry it" in str(outcome.error)
@@ -328,9 +328,9 @@ def test_push__row_is_gone(ada, twocheckout):
 
 
 def test_push__row_deleted_while_in_flight(ada, twocheckout, caplog):
-    claim = rows.claim(Customer.objects.get(), to_push=True)
+    claim = hold(Customer.objects.get(), to_push=True)
     Customer.objects.all().delete()
-    push_batch([claim], current_client())
+    push_one(claim, current_client())
     assert "lease lost" in caplog.text
     assert not Customer.objects.exists()
 
@@ -542,7 +542,7 @@ def test_in_doubt__our_own_older_value_wins_no_conflict(pushed, twocheckout, set
 
 def test_in_doubt__killed_after_an_update(pushed, twocheckout):
     change(pushed, city="Paris")
-    rows.claim(Customer.objects.get(), to_push=True)
+    hold(Customer.objects.get(), to_push=True)
     twocheckout.edit(pushed.customer_reference, City="Paris")  # what the worker sent before it died
     Customer.objects.settle(lease_until=timezone.now() - timedelta(seconds=1))
     change(pushed, city="London")
@@ -600,10 +600,10 @@ def test_in_doubt__a_create_found_while_the_row_is_saved(ada, twocheckout, act):
     twocheckout.fail("500-after-commit", method="POST")
     sync.push(ada)
     twocheckout.edit(ada.external_customer_reference, Phone="555")
-    claim = rows.claim(Customer.objects.get(), to_push=act == "push")
+    claim = hold(Customer.objects.get(), to_push=act == "push")
     outcome = getattr(exchange, act)(claim, current_client())
     change(ada, city="Paris")
-    (settle_push if act == "push" else settle_pull)(claim, outcome)
+    (end_pushes if act == "push" else end_pulls)([(claim, outcome)])
 
     sync.push(ada)
 
@@ -616,7 +616,7 @@ def test_in_doubt__what_a_worker_noted_that_died_before_it_sent(ada, twocheckout
     sync.push(ada)
     twocheckout.edit(ada.external_customer_reference, Phone="555")
     change(ada, phone="2")
-    rows.claim(Customer.objects.get(), to_push=True)
+    hold(Customer.objects.get(), to_push=True)
     Customer.objects.settle(lease_until=timezone.now() - timedelta(seconds=1))
     sync.push(ada)
     assert (ada.phone, twocheckout.customers[0]["Phone"]) == ("2", "2")  # a conflict, and ours wins
@@ -633,10 +633,10 @@ def test_in_doubt__does_not_grow_where_fetching_tells(pushed, twocheckout):
 def test_pull__of_a_linked_row_that_is_saved_meanwhile(db, twocheckout):
     reference = twocheckout.add_customer(FirstName="Ada", Phone="555")
     ada = Customer.objects.create(**ADA, phone="1", customer_reference=reference)
-    claim = rows.claim(Customer.objects.get(), to_push=False)
+    claim = hold(Customer.objects.get(), to_push=False)
     outcome = exchange.pull(claim, current_client())
     change(ada, fax="9")
-    settle_pull(claim, outcome)
+    end_pulls([(claim, outcome)])
     sync.push(ada)
     assert (ada.phone, twocheckout.customers[0]["Phone"], twocheckout.customers[0]["Fax"]) == ("555", "555", "9")
 
@@ -673,10 +673,10 @@ def test_imported_as_synced__what_changed_here_is_sent_and_their_edits_live(db, 
 def test_in_flight__a_change_stays_pending_and_is_pushed_next(pushed, twocheckout):
     change(pushed, city="Paris")
     twocheckout.edit(pushed.customer_reference, Phone="555")
-    claim = rows.claim(Customer.objects.get(), to_push=True)
+    claim = hold(Customer.objects.get(), to_push=True)
     change(pushed, fax="1", address1="1 rue de Rivoli")
 
-    sweep = push_batch([claim], current_client())
+    sweep = push_one(claim, current_client())
 
     assert sweep.changed == 1
     pushed.refresh_from_db()
@@ -709,10 +709,10 @@ def test_in_flight__push_goes_on_until_the_row_is_quiet(pushed, twocheckout, hea
 
 def test_in_flight__a_refusal_of_older_values_does_not_fail_the_newer(pushed, twocheckout):
     change(pushed, company="Engines", fiscal_code="INVALID")
-    claim = rows.claim(Customer.objects.get(), to_push=True)
+    claim = hold(Customer.objects.get(), to_push=True)
     change(pushed, fiscal_code="RO1")
 
-    push_batch([claim], current_client())
+    push_one(claim, current_client())
 
     pushed.refresh_from_db()
     assert (pushed.sync_state, pushed.sync_error) == ("pending", "")
@@ -722,10 +722,10 @@ def test_in_flight__a_refusal_of_older_values_does_not_fail_the_newer(pushed, tw
 
 def test_one_at_a_time(ada, twocheckout):
     fresh = Customer.objects.get()
-    first = rows.claim(fresh, to_push=True)
+    first = hold(fresh, to_push=True)
     assert first is not None
-    assert rows.claim(fresh, to_push=True) is None
-    assert rows.claim(Customer.objects.get(), to_push=True) is None
+    assert hold(fresh, to_push=True) is None
+    assert hold(Customer.objects.get(), to_push=True) is None
     assert sync.push(ada).sync_state == "pending"
     assert sync.push_pending().tried == 0
     for act in (sync.pull, lambda customer: sync.delete_card(customer, "t")):
@@ -734,23 +734,39 @@ def test_one_at_a_time(ada, twocheckout):
     assert twocheckout.requests == []
 
 
-def test_one_at_a_time__a_row_read_before_another_worker_was_through_with_it(ada, twocheckout):
-    # Read, then pushed by somebody else: the lease is free again, but what was read is old.
-    read_before = Customer.objects.get()
-    sync.push(ada)
-    assert rows.claim(read_before, to_push=True) is None
-
-
-def test_one_at_a_time__a_row_read_while_another_worker_had_it(pushed, twocheckout):
+def test_one_at_a_time__what_is_taken_is_the_row_as_it_is_then(pushed, twocheckout):
     change(pushed, city="Paris")
     twocheckout.edit(pushed.customer_reference, Phone="555")
-    other = rows.claim(Customer.objects.get(), to_push=False)
-    read_meanwhile = Customer.objects.get()
-    settle_pull(other, exchange.pull(other, current_client()))
+    found_before = Customer.objects.due()
+    assert len(found_before) == 1
+    other = hold(pushed, to_push=False)
+    assert rows.take(found_before, to_push=True) == []
+    end_pulls([(other, exchange.pull(other, current_client()))])
 
-    assert rows.claim(read_meanwhile, to_push=True) is None
-    sync.push(pushed)
+    [claim] = rows.take(found_before, to_push=True)
+    assert (claim.local["City"], claim.local["Phone"], claim.base["Phone"]) == ("Paris", "555", "555")
+    push_one(claim, current_client())
+    pushed.refresh_from_db()
     assert (pushed.sync_state, pushed.phone, twocheckout.customers[0]["Phone"]) == ("synced", "555", "555")
+
+
+def test_one_at_a_time__a_row_with_doubts_is_noted_too(ada, twocheckout):
+    twocheckout.fail("reset-after-commit")
+    sync.push(ada)
+    change(ada, city="Paris")
+    other = Customer.objects.create(**ADA)
+    claims = rows.take(Customer.objects.all(), to_push=True)
+    assert [(claim.pk, [doubt["city"] for doubt in claim.doubts]) for claim in claims] == [
+        (ada.pk, ["London"]),
+        (other.pk, []),
+    ]
+    assert [[doubt["city"] for doubt in row.in_doubt] for row in Customer.objects.order_by("pk")] == [
+        ["London", "Paris"],
+        ["London"],
+    ]
+    rows.give_back(claims)
+    assert [[doubt["city"] for doubt in row.in_doubt] for row in Customer.objects.order_by("pk")] == [["London"], []]
+    assert Customer.objects.filter(lease_until=None).count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -777,12 +793,12 @@ def test_one_at_a_time__saved_again_while_it_is_being_pushed(twocheckout, monkey
 
 
 def test_lease_lost__settles_nothing(ada, twocheckout, caplog):
-    claim = rows.claim(Customer.objects.get(), to_push=True)
+    claim = hold(Customer.objects.get(), to_push=True)
     Customer.objects.settle(lease_until=timezone.now() - timedelta(seconds=1))
     sync.push(ada)
     assert ada.sync_state == "synced"
     twocheckout.fail("500")
-    push_batch([claim], current_client())
+    push_one(claim, current_client())
     ada.refresh_from_db()
     assert (ada.sync_state, ada.tries) == ("synced", 0)
     assert "lease lost" in caplog.text
@@ -790,7 +806,7 @@ def test_lease_lost__settles_nothing(ada, twocheckout, caplog):
 
 def test_lease__outlives_the_longest_exchange(settings):
     settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "TIMEOUT": (5, 30)}
-    assert rows.lease_seconds() > rows.BATCH_SECONDS + 4 * (5 + 30)
+    assert rows.lease_seconds() > rows.BEGIN_SECONDS + 4 * (5 + 30)
 
 
 # Sweeps.
@@ -821,11 +837,13 @@ def test_sweep__has_a_limit_and_batches(db, twocheckout, settings):
 
 def test_sweep__stops_where_2checkout_is_not_there(db, twocheckout, settings):
     settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "BATCH_SIZE": 2}
-    for _ in range(6):
+    for _ in range(12):
         Customer.objects.create(**ADA)
-    with twocheckout.outage():
-        assert sync.push_pending().waiting == 4
-    assert Customer.objects.due().count() == 2
+    with twocheckout.outage("500"):
+        sweep = sync.push_pending()
+    assert gate.STRIKES <= sweep.waiting < 12
+    assert sweep.wait == gate.FIRST_PAUSE
+    assert Customer.objects.due().count() == 12 - sweep.waiting
 
 
 def test_sweep__one_bad_row_does_not_stop_the_others(pushed, twocheckout, caplog):
@@ -903,7 +921,7 @@ def test_sweep__one_bad_row_in_a_batch_of_its_own(db, twocheckout, settings):
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_sweep__gives_back_what_it_cannot_begin(db, twocheckout, settings, monkeypatch, concurrency):
     settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "CONCURRENCY": concurrency}
-    monkeypatch.setattr(rows, "BATCH_SECONDS", -1.0)
+    monkeypatch.setattr(rows, "BEGIN_SECONDS", -1.0)
     for _ in range(3):
         Customer.objects.create(**ADA)
 
@@ -911,7 +929,7 @@ def test_sweep__gives_back_what_it_cannot_begin(db, twocheckout, settings, monke
 
     assert twocheckout.requests == []
     assert Customer.objects.due().filter(in_doubt=[]).count() == 3
-    monkeypatch.setattr(rows, "BATCH_SECONDS", 60.0)
+    monkeypatch.setattr(rows, "BEGIN_SECONDS", 60.0)
     assert sync.push_pending().pushed == 3
     assert set(methods(twocheckout)) == {"POST"}
 
@@ -1003,20 +1021,20 @@ def test_pull__a_failure_leaves_the_row_as_it_was(pushed, twocheckout, fault, er
 
 def test_pull__a_wake_up_that_found_the_row_taken_is_made_up_for(pushed, sent):
     change(pushed, city="Paris")
-    claim = rows.claim(Customer.objects.get(), to_push=False)
+    claim = hold(Customer.objects.get(), to_push=False)
     assert sync.push_due(pushed.pk).tried == 0
     sent.clear()
-    settle_pull(claim, exchange.pull(claim, current_client()))
+    end_pulls([(claim, exchange.pull(claim, current_client()))])
     assert [message.task for message in sent] == ["twocheckout.push_pending"]
 
 
 def test_pull__saved_meanwhile_wakes_a_worker(pushed, twocheckout, sent):
-    claim = rows.claim(Customer.objects.get(), to_push=False)
+    claim = hold(Customer.objects.get(), to_push=False)
     twocheckout.edit(pushed.customer_reference, Phone="555")
     outcome = exchange.pull(claim, current_client())
     change(pushed, city="Paris")
     sent.clear()
-    settle_pull(claim, outcome)
+    end_pulls([(claim, outcome)])
     assert [message.task for message in sent] == ["twocheckout.push_pending"]
     sync.push_pending()
     pushed.refresh_from_db()

@@ -1,0 +1,81 @@
+"""Times ``save()`` of the three models in turns."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from typing import Any
+
+from django.db import connection
+
+from benchmarks.customers import values
+from benchmarks.rivals.models import Naive, Plain
+from django_twocheckout.models import Customer
+
+MODELS: dict[str, Any] = {"plain": Plain, "ours": Customer, "naive": Naive}
+#: Of customers that nobody else has, in whichever process.
+numbers = (f"{os.getpid()}x{number}" for number in itertools.count())
+
+
+def create(kind: str) -> float:
+    instance = MODELS[kind](**values(next(numbers)))
+    begun = time.perf_counter()
+    instance.save()
+    return time.perf_counter() - begun
+
+
+def update(kind: str, key: int) -> float:
+    instance = MODELS[kind].objects.get(pk=key)
+    instance.phone = f"+44 {time.perf_counter_ns()}"
+    begun = time.perf_counter()
+    instance.save()
+    return time.perf_counter() - begun
+
+
+def rounds(count: int, kinds: list[str], pause: float = 0.0) -> dict[str, dict[str, list[float]]]:
+    """Seconds of *count* creates and updates of each kind, in turns that shift; after a pause, if given."""
+    keys = {kind: list(MODELS[kind].objects.order_by("pk").values_list("pk", flat=True)[:500]) for kind in kinds}
+    times: dict[str, dict[str, list[float]]] = {what: {kind: [] for kind in kinds} for what in ("create", "update")}
+    for number in range(count):
+        shift = number % len(kinds)
+        for kind in kinds[shift:] + kinds[:shift]:
+            if pause:
+                time.sleep(pause)
+            times["create"][kind].append(create(kind))
+            if pause:
+                time.sleep(pause)
+            times["update"][kind].append(update(kind, keys[kind][number % len(keys[kind])]))
+    return times
+
+
+def statements(kind: str) -> dict[str, list[str]]:
+    """The SQL that one save is."""
+    seen: list[str] = []
+
+    def note(execute: Any, sql: str, *arguments: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, *arguments)
+
+    found = {}
+    key = MODELS[kind].objects.order_by("pk").values_list("pk", flat=True)[0]
+    instance = MODELS[kind].objects.get(pk=key)
+    with connection.execute_wrapper(note):
+        MODELS[kind](**values(next(numbers))).save()
+        found["create"], seen = seen, []
+    with connection.execute_wrapper(note):
+        instance.phone = f"+44 {time.perf_counter_ns()}"
+        instance.save()
+        found["update"] = seen
+    return found
+
+
+def one(kind: str) -> dict[str, Any]:
+    """One save, whatever comes of it."""
+    instance = MODELS[kind](**values(next(numbers)))
+    begun, raised = time.perf_counter(), ""
+    try:
+        instance.save()
+    except Exception as error:
+        raised = type(error).__name__
+    return {"seconds": time.perf_counter() - begun, "raised": raised}

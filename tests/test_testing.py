@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -319,7 +318,9 @@ def test_command():
         "rate_limit=9",
     ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "django_twocheckout.testing", *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "django_twocheckout.testing", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         said = process.stdout.readline()
@@ -329,9 +330,12 @@ def test_command():
         lines = [process.stdout.readline() for _ in range(3)]
         assert lines[-1] == "#1 GET /rest/6.0/customers/1/ -> 404\n"
     finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
-        process.stdout.close()
+        process.terminate()
+        try:
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.stdout.close()
 
 
 def test_command__in_this_process(monkeypatch, capsys):

@@ -51,6 +51,7 @@ class WatchedVendor(FakeTwoCheckout):
     def __init__(self, *args: Any, **switches: Any) -> None:
         super().__init__(*args, **switches)
         self.log: list[Request] = []
+        self.chance = random.Random()  # of its own: a hanging request may outlive a test, and another one's dice
         self.here = threading.local()
         self._unanswered: list[Request] = []
         self._watch = threading.Lock()
@@ -59,14 +60,14 @@ class WatchedVendor(FakeTwoCheckout):
         request = self._arrived(environ)
         head: list[Any] = []
         try:
-            time.sleep(random.uniform(*constants.LATENCY) / 2)
+            time.sleep(self.chance.uniform(*constants.LATENCY) / 2)
             if _gone(request.connection):
                 # Where this machine is so slow that the client gave up before we looked at the request, drop it: a
                 # vendor that carries out what was given up long ago would defeat every look-up.
                 request.given_up = True
                 raise ConnectionCut(b"")
             body = list(super().__call__(environ, lambda *given: head.extend(given)))
-            time.sleep(random.uniform(*constants.LATENCY) / 2)  # carried out, and nobody knows it yet
+            time.sleep(self.chance.uniform(*constants.LATENCY) / 2)  # carried out, and nobody knows it yet
         finally:
             self._ended(request)
         request.status, request.answer = head[0], b"".join(body)

@@ -143,3 +143,8 @@ def begin() -> None:
         if app.control.add_consumer(QUEUE, destination=[NODE], reply=True, limit=1, timeout=20):
             return
     raise RuntimeError("no worker took the queue")
+
+
+def pause() -> None:
+    """Let it wait on the idle queue again."""
+    app.control.cancel_consumer(QUEUE, destination=[NODE], reply=True, limit=1, timeout=20)

@@ -2,7 +2,8 @@
 
 The backlog is there before the worker is let at it; the rate is from the first to the last request, by the vendor's
 clock. Ours and the naive app have the same worker (prefork, eight processes), ours with eight threads in each; the bare
-loop has as many processes and threads as ours.
+loop has as many processes and threads as ours. All of them have done the same some time before: what a process does
+once (imports, first connections) is in nobody's figures.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,8 @@ PLACES = [
 #: How many are pushed by latency: some seconds' worth.
 OURS = {0.0: 6400, 0.02: 6400, 0.1: 6400}
 NAIVE = {0.0: 800, 0.02: 800, 0.1: 400}
+#: So many rows before those that count; each process has its part of them.
+WARM_UP = 1600
 #: The latency at which a backlog of real saves is measured too, with the messages that those leave.
 SAVED_AT = 0.02
 SHARES = {0.0: ("≥ 0.75", "≥ 0.9"), 0.02: ("≥ 0.85", "≥ 0.95"), 0.1: ("≥ 0.95", "≥ 0.99")}
@@ -103,7 +106,7 @@ def once(lab: Lab, place: Place, child: Child, latency: float) -> dict[str, dict
 def bare(lab: Lab, place: Place, count: int, *, tuned: bool = False, reads: bool = False) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.bare", "--url", lab.vendor.address(tls=place.tls)]
     command += ["--processes", str(place.processes), "--threads", str(place.threads), "--count", str(count)]
-    command += ["--tuned"] * tuned + ["--reads"] * reads
+    command += ["--tuned"] * tuned + ["--reads"] * reads + ["--vendor-port", str(lab.vendor.port)]
     environment = environment_of_ours() | ({"REQUESTS_CA_BUNDLE": str(lab.vendor.bundle)} if place.tls else {})
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return figures(lab.vendor.await_writes(count), count, cpu=json.loads(done.stdout)["cpu"])
@@ -111,37 +114,65 @@ def bare(lab: Lab, place: Place, count: int, *, tuned: bool = False, reads: bool
 
 def ours(lab: Lab, place: Place, child: Child, count: int, *, reads: bool = False) -> dict[str, Any]:
     """Rows marked by one statement, one wake-up for each process of the worker."""
-    child.call("rows.settle_all")
-    child.call("rows.mark", count=count, phone=f"+44 {time.time_ns()}")
-    child.call("rows.wake", times=place.processes)
+
+    def backlog(count: int) -> None:
+        child.call("rows.settle_all")
+        child.call("rows.mark", count=count, phone=f"+44 {time.time_ns()}")
+
+    def begin() -> None:
+        child.call("rows.wake", times=place.processes)
+
     options = {"CONCURRENCY": place.threads, "READ_BEFORE_WRITE": reads}
-    return drained(lab, place, child, count, pool="prefork" if place.processes > 1 else "solo", **options)
+    pool = "prefork" if place.processes > 1 else "solo"
+    return drained(lab, place, child, count, backlog, begin, warm_up=WARM_UP, pool=pool, **options)
 
 
 def saved(lab: Lab, place: Place, child: Child, count: int) -> dict[str, Any]:
     """Rows saved one by one while no worker is there, and whatever wake-ups that leaves in the queue."""
-    child.call("rows.settle_all")
-    child.call("rows.save", kind="ours", count=count, phone=f"+44 {time.time_ns()}")
-    child.call("rows.tidy")
-    return drained(lab, place, child, count, CONCURRENCY=place.threads, READ_BEFORE_WRITE=False)
+
+    def backlog(count: int) -> None:
+        child.call("rows.settle_all")
+        child.call("rows.save", kind="ours", count=count, phone=f"+44 {time.time_ns()}")
+        child.call("rows.tidy")
+
+    options = {"CONCURRENCY": place.threads, "READ_BEFORE_WRITE": False}
+    return drained(lab, place, child, count, backlog, warm_up=WARM_UP, **options)
 
 
 def naive(lab: Lab, place: Place, child: Child, count: int) -> dict[str, Any]:
-    child.call("rows.tidy")
-    child.call("rows.queue_naive", count=count)
-    return drained(lab, place, child, count)
+    def backlog(count: int) -> None:
+        child.call("rows.tidy")
+        child.call("rows.queue_naive", count=count)
+
+    return drained(lab, place, child, count, backlog, warm_up=count // 4)
 
 
-def drained(lab: Lab, place: Place, child: Child, count: int, **options: Any) -> dict[str, Any]:
-    """A worker let at the backlog; its figures, and the database's."""
+def drained(
+    lab: Lab,
+    place: Place,
+    child: Child,
+    count: int,
+    backlog: Callable[[int], None],
+    begin: Callable[[], None] = lambda: None,
+    *,
+    warm_up: int,
+    **options: Any,
+) -> dict[str, Any]:
+    """A worker let at a backlog, after it has worked off a smaller one; its figures, and the database's."""
     with lab.worker(place.database, place.broker, processes=place.processes, tls=place.tls, **options) as worker:
-        cpu, database = worker.cpu(), database_cpu(lab, place)
-        child.call("rows.begin")
-        counts = lab.vendor.await_writes(count)
-        await_settled(child)
-        spent = {"cpu": worker.cpu() - cpu, "memory": worker.memory()}
-        if database is not None:
-            spent["database_cpu"] = (database_cpu(lab, place) or 0.0) - database
+        for number in (warm_up, count):
+            backlog(number)
+            lab.vendor.ask("/reset")
+            cpu, database = worker.cpu(), database_cpu(lab, place)
+            begin()
+            child.call("rows.begin")
+            counts = lab.vendor.await_writes(number)
+            await_settled(child)
+            spent = {"cpu": worker.cpu() - cpu, "memory": worker.memory()}
+            if database is not None:
+                spent["database_cpu"] = (database_cpu(lab, place) or 0.0) - database
+            child.call("rows.pause")
+            lab.purge(place.broker)  # wake-ups that find nothing any more
         standing = child.call("rows.standing")
     if any(standing.values()):
         raise RuntimeError(f"rows are left: {standing}")

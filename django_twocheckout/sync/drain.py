@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from threading import Thread
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Any
 
 from ..client import TwoCheckoutClient
@@ -23,7 +23,7 @@ from .gate import Permit
 from .rows import steadily
 
 #: What has ended is written down at least so often while more is under way.
-SETTLE_SECONDS = 0.25
+SETTLE_SECONDS = 1.0
 #: A row that is saved again and again while it is in flight is left to the next wake-up after so many rounds.
 ROUNDS = 5
 
@@ -66,6 +66,8 @@ class Drain:
         self.probe: Permit | None = None
         self.todo: SimpleQueue[Claim | None] = SimpleQueue()
         self.done: SimpleQueue[tuple[Claim, Outcome | None]] = SimpleQueue()
+        self.enough = 1  # so many in there are worth waking this thread
+        self.bell = Event()
         self.ended: list[tuple[Claim, Outcome]] = []
         self.locked: list[tuple[Claim, Outcome]] = []  # of the ended, those that could not be written down yet
         self.threads: list[Thread] = []
@@ -109,7 +111,11 @@ class Drain:
 
     def _wants_more(self) -> bool:
         """Whether the threads will soon be idle."""
-        return not self.closing and not self.probe and self.begun_or_waiting < len(self.threads) + conf.CONCURRENCY
+        return not self.closing and not self.probe and self.begun_or_waiting < self._few()
+
+    def _few(self) -> int:
+        """With fewer rows than that in our hands it is time to take more."""
+        return len(self.threads) + int(conf.CONCURRENCY)
 
     def _most(self) -> int:
         """How many rows to take now."""
@@ -148,7 +154,7 @@ class Drain:
 
     def _talk(self, claim: Claim) -> None:
         if self.closing or time.monotonic() > claim.begin_until:
-            return self.done.put((claim, None))
+            return self._put(claim, None)
         outcome = unclear(claim, "Interrupted.")  # by what is no Exception: an exit, a time limit
         try:
             outcome = safely(self.talk, claim, self.client)
@@ -156,30 +162,40 @@ class Drain:
             self.silences = self.silences + 1 if gate.is_silence(outcome.error) else 0
             if gate.is_trouble(outcome.error) or self.silences >= gate.STRIKES:
                 self.closing = True  # before it is written down, so that no more rows pay for it
-            self.done.put((claim, outcome))
+            self._put(claim, outcome)
         return None
 
+    def _put(self, claim: Claim, outcome: Outcome | None) -> None:
+        self.done.put((claim, outcome))
+        if self.done.qsize() >= self.enough:
+            self.bell.set()
+
     def _await(self) -> None:
-        """Collect what has ended, until it is time to settle or to take more rows."""
-        settle_at = time.monotonic() + SETTLE_SECONDS
+        """Collect what has ended, when it is time to settle or to take more rows, and settle it."""
         given_back: list[Claim] = []
         while self.begun_or_waiting:
-            try:
-                claim, outcome = self.done.get(timeout=max(settle_at - time.monotonic(), 0.0))
-            except Empty:
-                if self.ended:
-                    break
-                settle_at = time.monotonic() + SETTLE_SECONDS
-                continue
-            self.begun_or_waiting -= 1
-            if outcome is None:
-                given_back.append(claim)
-            else:
-                self.ended.append((claim, outcome))
-            if len(self.ended) >= conf.BATCH_SIZE or (not self.dry and self._wants_more()):
+            self._sleep()
+            while not self.done.empty():
+                claim, outcome = self.done.get()
+                self.begun_or_waiting -= 1
+                if outcome is None:
+                    given_back.append(claim)
+                else:
+                    self.ended.append((claim, outcome))
+            if self.ended or given_back:
                 break
         self._settle()
         self._give_back(given_back)
+
+    def _sleep(self) -> None:
+        """Wait for SETTLE_SECONDS at the most; woken for each row by itself this thread would slow the others down."""
+        enough = [self.begun_or_waiting, conf.BATCH_SIZE - len(self.ended)]
+        if not self.dry and not self.closing and not self.probe:
+            enough.append(self.begun_or_waiting - self._few() + 1)
+        self.enough = max(min(enough), 1)
+        self.bell.clear()
+        if self.done.qsize() < self.enough:
+            self.bell.wait(SETTLE_SECONDS)
 
     def _settle(self) -> None:
         if not self.ended:
@@ -218,5 +234,5 @@ class Drain:
             thread.join()
         while not self.todo.empty():  # no thread was there to take these
             if claim := self.todo.get():
-                self.done.put((claim, None))
+                self._put(claim, None)
         self._await()

@@ -34,6 +34,7 @@ SHORTENED = {
     "django_twocheckout.sync.rows.LONGEST_DELAY": 1.5,
     "django_twocheckout.sync.rows.BEGIN_SECONDS": 1.0,
     "django_twocheckout.sync.rows.SLACK_SECONDS": 0.5,
+    "django_twocheckout.sync.drain.SETTLE_SECONDS": 0.1,
     "django_twocheckout.sync.gate.FIRST_PAUSE": 0.3,
     "django_twocheckout.sync.gate.LONGEST_PAUSE": 2.0,
     "django_twocheckout.tasks.BREAK_SECONDS": 1.0,

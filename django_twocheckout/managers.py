@@ -33,10 +33,13 @@ class DatabaseNow(Now):
         return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
 
 
+_DATABASE_NOW = DatabaseNow()  # one for all, for making and comparing them costs more than the rest of a row's settling
+
+
 def database_now() -> Any:
     """What stands for "now" in a statement."""
     now = timezone.now()
-    return DatabaseNow() if timezone.is_aware(now) else models.Value(now)
+    return _DATABASE_NOW if timezone.is_aware(now) else models.Value(now)
 
 
 def with_clock(rows: Any) -> Any:

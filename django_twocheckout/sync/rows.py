@@ -324,7 +324,7 @@ class _Touched(Exception):
 def _each(name: str, together: list[tuple[Claim, dict[str, Any]]]) -> Any:
     """The column's value for all of the rows: one for all, a copy of what the row has, or one for each."""
     first = together[0][1][name]
-    if all(columns[name] == first for _claim, columns in together):
+    if all(columns[name] is first or columns[name] == first for _claim, columns in together):
         return first
     if name == "acknowledged" and all(
         columns[name] == claim.values and claim.noted == [claim.values] for claim, columns in together

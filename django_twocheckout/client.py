@@ -30,7 +30,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3 import ProxyManager
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from . import __version__
@@ -47,6 +49,7 @@ from .exceptions import (
     TwoCheckoutError,
     UnreadableAnswer,
 )
+from .transport import PUNCTUAL_POOLS
 
 BASE_URL = "https://api.2checkout.com/rest/6.0/"
 HASH_ALGORITHMS = {"sha3-256": "sha3_256", "sha256": "sha256"}
@@ -244,8 +247,23 @@ class TwoCheckoutClient:
         session.trust_env = False
         session.proxies = environment["proxies"]
         session.verify = environment["verify"]
+        session.mount(self.base_url, _Transport())
         _keep_addresses_out_of_logs(self.base_url)
         return session
+
+
+class _Transport(HTTPAdapter):
+    """The usual one, but for :func:`.transport.leaving_until`."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = PUNCTUAL_POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        if type(manager) is ProxyManager:  # a SOCKS proxy's has connections of its own kind
+            manager.pool_classes_by_scheme = PUNCTUAL_POOLS
+        return manager
 
 
 class _AddressFilter(logging.Filter):

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.utils import timezone
+from urllib3.connection import HTTPConnection
 
 from django_twocheckout import signals, sync
 from django_twocheckout.client import TwoCheckoutClient
@@ -647,6 +650,29 @@ def test_too_late__nothing_is_sent_that_could_outlive_the_lease(ada, twocheckout
     sync.push(ada)
     assert (ada.sync_state, ada.in_doubt, twocheckout.requests) == ("pending", [], [])
     assert "Too little time" in ada.sync_error
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_too_late__while_it_connects(ada, twocheckout, monkeypatch, settings, new):
+    """As on a machine that was suspended: between deciding to send and sending, the lease ran out."""
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "READ_BEFORE_WRITE": False}
+    if not new:
+        sync.push(ada)
+        change(ada, city="Paris")
+    before, client, connect = len(twocheckout.requests), current_client(), HTTPConnection.connect
+    client.close()
+    claim = replace(hold(ada, to_push=True), write_until=time.monotonic() + 0.2)
+
+    def slowly(connection):
+        connect(connection)
+        time.sleep(0.3)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HTTPConnection, "connect", slowly)
+        outcome = exchange.push(claim, client)
+    assert "Too little time" in outcome.error.words
+    assert len(twocheckout.requests) == before
+    assert outcome.in_doubt == [claim.values]
 
 
 def test_imported_as_synced__what_changed_here_is_sent_and_their_edits_live(db, twocheckout):

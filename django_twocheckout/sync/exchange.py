@@ -22,12 +22,12 @@ from ..exceptions import (
     NotFound,
     NotSent,
     RequestRejected,
-    TransientError,
     TwoCheckoutError,
     UnreadableAnswer,
 )
 from ..merge import Merge, Winner, differing, laid_over, merge
 from ..serializers import Theirs, check_sendable, in_their_names, read
+from ..transport import leaving_until
 
 logger = logging.getLogger("twocheckout")
 
@@ -46,7 +46,7 @@ class Claim:
     lease: str
     #: An exchange not begun by this moment of the monotonic clock goes back.
     begin_until: float
-    #: No request that writes may begin after this moment, lest it outlive the lease.
+    #: No byte of a request that writes may leave after this moment, lest it outlive the lease.
     write_until: float
     tries: int
     #: What it was claimed for: to push, or to pull.
@@ -210,10 +210,10 @@ def _create(claim: Claim, client: TwoCheckoutClient, outcome: Outcome) -> None:
             return _merge_and_update(claim, client, outcome, found)
         outcome.in_doubt = []  # none of them was carried out
     information = {name: value for name, value in claim.local.items() if value}
-    _check_time(claim)
-    outcome.in_doubt = [claim.values]
     try:
-        reference = client.create_customer(information)
+        with leaving_until(claim.write_until):
+            outcome.in_doubt = [claim.values]
+            reference = client.create_customer(information)
     except RequestRejected as refusal:
         outcome.in_doubt = []
         if isinstance(refusal, AuthenticationFailed | NotSent):
@@ -279,10 +279,11 @@ def _update(
     body: Mapping[str, Any],
     merged: Merge,
 ) -> None:
-    _check_time(claim)
-    resolved, outcome.in_doubt = outcome.in_doubt, [*outcome.in_doubt, claim.values]
+    resolved = outcome.in_doubt
     try:
-        client.update_customer(reference, body, conf.END_USER_UPDATE)
+        with leaving_until(claim.write_until):
+            outcome.in_doubt = [*resolved, claim.values]
+            client.update_customer(reference, body, conf.END_USER_UPDATE)
     except RequestRejected:
         outcome.in_doubt = resolved
         raise
@@ -292,9 +293,3 @@ def _update(
 def _agree(outcome: Outcome, merged: Merge) -> None:
     """Both sides have the same values now."""
     outcome.merged, outcome.base, outcome.sent, outcome.in_doubt = merged, merged.result, merged.send, []
-
-
-def _check_time(claim: Claim) -> None:
-    """A request that writes must end before somebody else may take the row."""
-    if time.monotonic() > claim.write_until:
-        raise TransientError("Too little time was left to send it.")

@@ -29,8 +29,19 @@ class DatabaseNow(Now):
     """The database's clock, which is the same for all workers."""
 
     def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        if connection.timezone_name != "UTC":
+            return self._as_stored(compiler)
         # CURRENT_TIMESTAMP is in the session's time zone, which Django leaves as it finds it.
         return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        if connection.timezone_name != "UTC":
+            return self._as_stored(compiler)
+        return super().as_sqlite(compiler, connection, **context)
+
+    def _as_stored(self, compiler: Any) -> Any:
+        """By our own clock, where the database keeps its times in a zone of its own (DATABASES, TIME_ZONE)."""
+        return compiler.compile(models.Value(timezone.now(), models.DateTimeField()))
 
 
 _DATABASE_NOW = DatabaseNow()  # one for all, for making and comparing them costs more than the rest of a row's settling

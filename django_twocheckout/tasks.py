@@ -90,7 +90,7 @@ def _about(pk: Any) -> tuple[Any, ...]:
     return (push_pending,) if pk is None else (push_customer, pk)
 
 
-@shared_task(name="twocheckout.pull_customer", ignore_result=True, acks_late=True)
+@shared_task(name="twocheckout.pull_customer", ignore_result=True, acks_late=True, **LIMITS)
 def pull_customer(pk: Any, database: str | None = None) -> None:
     """Re-fetch this customer. A failure is logged; the row stays as it is."""
     customer = Customer.objects.using(database or router.db_for_write(Customer)).filter(pk=pk).first()

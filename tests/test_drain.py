@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from django_twocheckout import sync
 from django_twocheckout.client import TwoCheckoutClient
+from django_twocheckout.exceptions import AuthenticationFailed
 from django_twocheckout.models import Customer
-from django_twocheckout.sync import ending, rows
+from django_twocheckout.sync import drain, ending, rows
 from django_twocheckout.sync.connection import current_client
 from django_twocheckout.sync.drain import Drain
+from django_twocheckout.sync.exchange import Outcome
 
 from .conftest import ADA
 
@@ -296,3 +300,153 @@ def test_the_projects_transactions_are_never_the_victims(twocheckout):
     worker.join()
     assert host.error is None
     assert Customer.objects.filter(sync_state="synced").count() == 10
+
+
+class Stop(BaseException):
+    """As by Ctrl-C, at any line."""
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_interrupted__at_whatever_line_it_ends_and_only_a_lease_is_left(db, settings, monkeypatch, count):
+    """A row may stay leased where the interrupt came between taking it and noting that: it comes back by itself."""
+    use(settings, CONCURRENCY=2)
+    monkeypatch.setattr("django_twocheckout.sync.drain.SETTLE_SECONDS", 0.02)
+    customers = [Customer.objects.create(**ADA) for _ in range(count)]
+
+    def talk(claim, client):
+        return Outcome(str(1000 + claim.pk), [], base=dict(claim.local))
+
+    def take(most):
+        return rows.take(Customer.objects.due()[:most], to_push=True)
+
+    def lines_of_the_drain(frame, event, argument):
+        return at_line if frame.f_code.co_filename == drain.__file__ else None
+
+    def at_line(frame, event, argument):
+        nonlocal left
+        left -= event == "line"
+        if left == 0:
+            sys.settrace(None)
+            raise Stop
+        return at_line
+
+    stopped, number = True, 0
+    while stopped:
+        number += 1 if count == 1 else 5
+        left, stopped = number, False
+        Customer.objects.mark_pending()
+        Customer.objects.settle(lease_until=None, in_doubt=[], customer_reference=None)
+        one, before = Drain(take, talk, current_client(), "default"), sys.gettrace()
+        sys.settrace(lines_of_the_drain)
+        try:
+            one.run()
+        except Stop:
+            stopped = True
+        finally:
+            sys.settrace(before)
+        one.todo.put(None)
+        for thread in one.threads:
+            thread.join(5)
+            assert not thread.is_alive()
+    assert number > 40
+    assert Customer.objects.filter(sync_state="synced", lease_until=None).count() == len(customers)
+
+
+@pytest.mark.usefixtures("many")
+def test_interrupted__a_row_that_is_being_written_is_settled_all_the_same(settings, monkeypatch):
+    use(settings, CONCURRENCY=1, BATCH_SIZE=2)
+    waited = []
+
+    def end(ended, *, wait, **options):
+        waited.append(wait)
+        if wait or len(waited) == 1:
+            return ending.end_pushes(ended, wait=wait, **options)
+        return ending.Sweep(locked=list(ended))
+
+    def interrupt(count):
+        if len(waited) == 1:
+            raise Killed
+
+    def take(most):
+        return rows.take(Customer.objects.due()[:most], to_push=True)
+
+    def talk(claim, client):
+        time.sleep(0.05)
+        return Outcome(str(1000 + claim.pk), [], base=dict(claim.local))
+
+    one = Drain(take, talk, current_client(), "default", end=end, on_ended=interrupt)
+    with pytest.raises(Killed):
+        one.run()
+    assert Customer.objects.filter(lease_until=None).count() == 30
+
+
+@pytest.mark.usefixtures("many")
+def test_what_could_not_be_begun_goes_back_although_settling_failed(settings):
+    use(settings, CONCURRENCY=1)
+
+    def end(ended, **options):
+        raise OperationalError
+
+    def talk(claim, client):
+        return Outcome(None, [], error=AuthenticationFailed("no", status=401))
+
+    def take(most):
+        return rows.take(Customer.objects.due()[:most], to_push=True)
+
+    with pytest.raises(OperationalError):
+        Drain(take, talk, current_client(), "default", end=end).run()
+    assert Customer.objects.filter(lease_until=None).count() == 29
+
+
+@pytest.mark.usefixtures("many")
+def test_rows_that_were_taken_go_back_where_taking_more_fails(monkeypatch, twocheckout):
+    take, calls = rows.take, []
+
+    def second_fails(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            raise OperationalError
+        return take(*arguments, **options)
+
+    monkeypatch.setattr(rows, "take", second_fails)
+    with pytest.raises(OperationalError):
+        sync.push_due(Customer.objects.last().pk)
+    assert Customer.objects.filter(lease_until=None, in_doubt=[]).count() == 30
+
+
+@pytest.mark.usefixtures("many")
+def test_what_went_back_and_was_pushed_after_all_is_not_left_to_do(twocheckout, settings, monkeypatch):
+    use(settings, CONCURRENCY=1, BATCH_SIZE=10)
+    take, gone_back, give_back = rows.take, [], rows.give_back
+
+    def first_too_late(*arguments, **options):
+        claims = take(*arguments, **options)
+        return claims if gone_back else [replace(claim, begin_until=0.0) for claim in claims]
+
+    monkeypatch.setattr(rows, "take", first_too_late)
+    monkeypatch.setattr(rows, "give_back", lambda claims: (gone_back.extend(claims), give_back(claims)))
+    sweep = sync.push_pending()
+    assert gone_back
+    assert (sweep.pushed, sweep.more) == (30, False)
+
+
+@pytest.mark.usefixtures("many")
+def test_side_by_side_also_where_they_are_taken_one_by_one(twocheckout, settings, slow):
+    use(settings, CONCURRENCY=4, BATCH_SIZE=1)
+    sync.push_pending()
+    assert slow[0][0] > 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_threads_that_all_die_end_the_run(many, settings):
+    use(settings, CONCURRENCY=1)
+
+    def talk(claim, client):
+        raise SystemExit
+
+    def take(most):
+        return rows.take(Customer.objects.due()[:most], to_push=True)
+
+    with pytest.raises(RuntimeError):
+        Drain(take, talk, current_client(), "default", limit=30).run()
+    assert Customer.objects.filter(lease_until=None).count() == 30

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,9 @@ from django.utils import timezone
 from django_twocheckout import sync, tasks
 from django_twocheckout.exceptions import AuthenticationFailed, RateLimited
 from django_twocheckout.models import Account, Customer
-from django_twocheckout.sync import exchange, gate
+from django_twocheckout.sync import exchange, gate, rows
 from django_twocheckout.sync.connection import current_client
+from django_twocheckout.sync.drain import Drain
 from django_twocheckout.sync.ending import end_pushes
 from django_twocheckout.testing import Fault
 from django_twocheckout.testing.faults import FAULTS
@@ -374,3 +376,46 @@ def test_rate__the_window_slides(settings):
     assert gate._room([[number, 4], [number + 3, 6]], now + 3 * tick)[0] == 0
     assert gate._room([[number, 4]], now + 10 * tick)[0] == 6
     assert gate._room([[number, 4]], now + 11 * tick)[0] == 10
+
+
+def test_rate__what_left_the_window_cannot_be_given_back(db, settings):
+    """Slow requests: what was booked for them and not used would allow more than the limit later."""
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "RATE_LIMIT": "10/h"}
+    assert gate.ask("default", 5).rows == 5
+    Account.objects.update(window=[[number - 20, count] for number, count in account().window])
+    gate.book("default", -5)
+    assert gate.ask("default", 100).rows == 5
+
+
+def test_rate__rows_that_go_back_give_it_back(db, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "RATE_LIMIT": "10/h"}
+    gate.ask("default", 5)
+    gate.hand_back_unbegun("default", 4)
+    assert gate.ask("default", 100).rows == 4
+
+
+def test_probe__is_not_taken_while_older_rows_are_in_flight(many, settings, monkeypatch):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "CONCURRENCY": 2, "BATCH_SIZE": 3}
+    ask, resume, permits, shown = gate.ask, gate.resume, [], []
+
+    def paused_meanwhile(database, most):
+        if len(permits) == 1:
+            gate.pause(database, RateLimited("Too many", status=429))
+            pause_is_over()
+        permits.append(ask(database, most))
+        return permits[-1]
+
+    def talk(claim, client):
+        client._local.requests_sent = client.requests_sent + 1
+        time.sleep(0.2 if claim.pk == many[1].pk else 0.02)
+        return exchange.Outcome(str(1000 + claim.pk), [], base=dict(claim.local))
+
+    def take(most):
+        return rows.take(Customer.objects.due()[:most], to_push=True)
+
+    monkeypatch.setattr(gate, "ask", paused_meanwhile)
+    monkeypatch.setattr(gate, "resume", lambda *a, shown_by=None: (shown.append(shown_by.pk), resume(*a)))
+    Drain(take, talk, current_client(), "default").run()
+    assert shown
+    assert shown[0] not in [customer.pk for customer in many[:3]]
+    assert account().paused_until is None

@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from django.core import serializers
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from django_twocheckout.models import Customer
+from django_twocheckout.sync import rows
 
 from .conftest import ADA
 
@@ -133,3 +135,17 @@ def test_due__the_longest_due_first(db):
         Customer.objects.create(**ADA, next_try_at=timezone.now() - timedelta(days))
     times = [customer.next_try_at for customer in Customer.objects.due()]
     assert times == sorted(times)
+
+
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL keeps the moment, in no zone")
+def test_due__where_the_database_keeps_its_times_in_a_zone_of_its_own(db, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "TIME_ZONE", "Europe/Berlin")
+    for name in ("timezone", "timezone_name"):
+        vars(connection).pop(name, None)
+    try:
+        Customer.objects.create(**ADA)
+        assert Customer.objects.due().count() == 1
+        assert rows.due_in(Customer.objects.all()) == 0
+    finally:
+        for name in ("timezone", "timezone_name"):
+            vars(connection).pop(name, None)

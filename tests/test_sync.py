@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from urllib3.connection import HTTPConnection
 
@@ -1193,3 +1193,16 @@ def test_no_transaction_is_open_while_2checkout_is_asked(twocheckout, monkeypatc
     monkeypatch.setattr(TwoCheckoutClient, "create_customer", spy)
     sync.push(ada)
     assert (seen, ada.sync_state) == ([False], "synced")
+
+
+def test_pull__that_cannot_be_written_is_no_success(pushed, twocheckout, monkeypatch):
+    twocheckout.edit(pushed.customer_reference, FirstName="Eve")
+
+    def fails(*arguments):
+        raise OperationalError
+
+    monkeypatch.setattr(rows, "_settle_one", fails)
+    monkeypatch.setattr(rows, "_settle_together", fails)
+    with pytest.raises(CustomerBusy):
+        sync.pull(pushed)
+    assert sync.pull_each([pushed.pk]).pushed == 0

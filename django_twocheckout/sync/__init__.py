@@ -200,14 +200,25 @@ def _drain(customers: CustomerQuerySet, *, first: Any = None, source: Source | N
             # A long queue of older rows must not keep the newest waiting.
             claims = rows.take(customers.due().filter(pk=first), to_push=True, source=source)
             first = None
-        if len(claims) < most:
-            due = customers.due()[: most - len(claims)]
-            claims += rows.take(due, to_push=True, source=source, wait=False)
+        with _or_given_back(claims):
+            if len(claims) < most:
+                due = customers.due()[: most - len(claims)]
+                claims += rows.take(due, to_push=True, source=source, wait=False)
         return claims
 
     sweep = Drain(take, exchange.push, client, customers.db, **options).run()
     sweep.due_in = rows.due_in(customers)
     return sweep
+
+
+@contextlib.contextmanager
+def _or_given_back(claims: list[Claim]) -> Iterator[None]:
+    """Where taking more rows fails, those already in our hands go back."""
+    try:
+        yield
+    except BaseException:
+        rows.give_back(claims)
+        raise
 
 
 class Keys(Iterator[Any]):
@@ -241,11 +252,12 @@ def _each(
 
     def take(most: int) -> list[Claim]:
         claims: list[Claim] = []
-        while len(claims) < most and (some := list(islice(keys, most - len(claims)))):
-            claims += take_these(some, wait=False)
-            # What the project is writing right now is waited for one by one: who holds one row must not wait for more.
-            for pk in set(some) - {claim.pk for claim in claims}:
-                claims += take_these([pk], wait=True)
+        with _or_given_back(claims):
+            while len(claims) < most and (some := list(islice(keys, most - len(claims)))):
+                claims += take_these(some, wait=False)
+                # What the project is writing right now is waited for one by one, lest two wait for each other's rows.
+                for pk in set(some) - {claim.pk for claim in claims}:
+                    claims += take_these([pk], wait=True)
         return claims
 
     talk, end = (exchange.push, end_pushes) if to_push else (exchange.pull, end_pulls)

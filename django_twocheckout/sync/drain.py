@@ -61,11 +61,13 @@ class Drain:
         self.taken = 0
         self.rounds = 0
         self.dry = False  # nothing more was due when last asked
+        self.unbegun = False  # rows went back, and nothing was taken since
         self.closing = False
         self.silences = 0  # in a row
         self.probe: Permit | None = None
         self.todo: SimpleQueue[Claim | None] = SimpleQueue()
         self.done: SimpleQueue[tuple[Claim, Outcome | None]] = SimpleQueue()
+        self.given_back: list[Claim] = []
         self.enough = 1  # so many in there are worth waking this thread
         self.bell = Event()
         self.ended: list[tuple[Claim, Outcome]] = []
@@ -75,11 +77,19 @@ class Drain:
     def run(self) -> Sweep:
         """Take, push and settle until nothing is due, or the gate closes, or the limit or the time is reached."""
         try:
-            while self._take_more() or self.begun_or_waiting or self.ended:
+            while self._take_enough() or self.begun_or_waiting or self.ended:
                 self._await()
         finally:
             self._finish()
+        self.total.more |= self.unbegun
         return self.total
+
+    def _take_enough(self) -> bool:
+        """Take rows until the threads will not soon be idle; whether any were taken."""
+        taken = False
+        while self._take_more():
+            taken = True
+        return taken
 
     def _take_more(self) -> bool:
         """Take rows if that is in order now; whether any were taken."""
@@ -93,18 +103,25 @@ class Drain:
             self.total += Sweep(wait=permit.wait, more=True)
             self.dry = True
             return False
+        if permit.probe and self.begun_or_waiting:
+            # What was begun before the pause ended must not be taken for the probe's answer.
+            gate.hand_back(self.database, permit, 0)
+            return False
         claims: list[Claim] = []
         try:
             claims = self.take(permit.rows)
             steadily(lambda: gate.hand_back(self.database, permit, len(claims)), self.database)
         except BaseException:
             rows.give_back(claims)
+            gate.hand_back(self.database, permit, 0)
             raise
         self.taken += len(claims)
+        self.unbegun = False  # what went back is due, and was among these
         self.dry = len(claims) < permit.rows
         self.probe = permit if permit.probe and claims else None
         self._begin(claims)
-        if self.threads and not self.dry and self.on_backlog and not conf.RATE_LIMIT:
+        more = not self.dry and self.taken != self.limit
+        if self.threads and more and self.on_backlog and not conf.RATE_LIMIT:
             self.on_backlog()
             self.on_backlog = None
         return bool(claims)
@@ -133,7 +150,8 @@ class Drain:
         return most
 
     def _begin(self, claims: list[Claim]) -> None:
-        alone = len(claims) == 1 and self.begun_or_waiting == 0 and not self.threads
+        last = self.dry or self.probe or self.taken == self.limit
+        alone = last and len(claims) == 1 and self.begun_or_waiting == 0 and not self.threads
         self.begun_or_waiting += len(claims)
         if alone:
             return self._talk(claims[0])
@@ -150,6 +168,7 @@ class Drain:
             while (claim := self.todo.get()) is not None:
                 self._talk(claim)
         finally:
+            self.todo.put(None)  # for the next thread
             self.client.close()
 
     def _talk(self, claim: Claim) -> None:
@@ -167,32 +186,36 @@ class Drain:
 
     def _put(self, claim: Claim, outcome: Outcome | None) -> None:
         self.done.put((claim, outcome))
-        if self.done.qsize() >= self.enough:
+        if self.done.qsize() >= self.enough or self.closing:
             self.bell.set()
 
     def _await(self) -> None:
         """Collect what has ended, when it is time to settle or to take more rows, and settle it."""
-        given_back: list[Claim] = []
         while self.begun_or_waiting:
             self._sleep()
             while not self.done.empty():
                 claim, outcome = self.done.get()
                 self.begun_or_waiting -= 1
                 if outcome is None:
-                    given_back.append(claim)
+                    self.given_back.append(claim)
                 else:
                     self.ended.append((claim, outcome))
-            if self.ended or given_back:
+            if self.ended or self.given_back:
                 break
-        self._settle()
-        self._give_back(given_back)
+            if self.threads and not any(thread.is_alive() for thread in self.threads):
+                raise RuntimeError("All threads have died.")
+        try:
+            self._settle()
+        finally:
+            given_back, self.given_back = self.given_back, []
+            self._give_back(given_back)
 
     def _sleep(self) -> None:
         """Wait for SETTLE_SECONDS at the most; woken for each row by itself this thread would slow the others down."""
         enough = [self.begun_or_waiting, conf.BATCH_SIZE - len(self.ended)]
         if not self.dry and not self.closing and not self.probe:
             enough.append(self.begun_or_waiting - self._few() + 1)
-        self.enough = max(min(enough), 1)
+        self.enough = 1 if self.closing else max(min(enough), 1)
         self.bell.clear()
         if self.done.qsize() < self.enough:
             self.bell.wait(SETTLE_SECONDS)
@@ -208,7 +231,7 @@ class Drain:
         self.total += done
         gate.book_difference(self.database, landed)
         self.closing |= done.wait is not None
-        if self.probe:
+        if self.probe and landed:
             gate.end_probe(self.database, self.probe)
             self.probe = None
         if self.on_ended:
@@ -221,18 +244,21 @@ class Drain:
     def _give_back(self, claims: list[Claim]) -> None:
         if claims:
             rows.give_back(claims)
-            self.total.more = True
+            gate.hand_back_unbegun(self.database, len(claims))
+            self.unbegun = True
             if self.on_given_back:
                 self.on_given_back(claims)
 
     def _finish(self) -> None:
         """End the threads; whatever has ended by then is settled, and what was not begun goes back."""
-        self.closing = self.closing or bool(self.begun_or_waiting)
-        for _thread in self.threads:
-            self.todo.put(None)
+        self.closing = True
+        self.todo.put(None)
         for thread in self.threads:
             thread.join()
         while not self.todo.empty():  # no thread was there to take these
             if claim := self.todo.get():
                 self._put(claim, None)
+        self.begun_or_waiting = self.done.qsize()  # all that will ever come
         self._await()
+        if self.ended:
+            self._settle()

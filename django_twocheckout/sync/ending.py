@@ -15,6 +15,7 @@ from django.dispatch import Signal
 
 from .. import signals
 from ..client import TwoCheckoutClient
+from ..exceptions import CustomerBusy
 from ..models import Customer, Verb
 from . import exchange, gate, history, rows
 from .exchange import Claim, Outcome
@@ -96,6 +97,8 @@ def end_pulls(
     total = Sweep()
     written, locked = _write(verdicts, Verb.PULL, wait)
     for (claim, outcome, verdict), settled in written:
+        if settled is Settled.LOST and outcome.error is None:
+            outcome.error = CustomerBusy()  # what was fetched is written nowhere
         if settled is Settled.CHANGED or (claim.pending and not verdict.columns):
             # A wake-up that came while we had the row in our hands found it taken.
             signals.customers_marked.send_robust(sender=Customer, using=claim.database)
@@ -104,7 +107,8 @@ def end_pulls(
             total.codes[rows.code_of(outcome.error)] += 1
         elif outcome.merged is not None:
             total.pushed += 1
-            facts = _facts("customer.pulled", claim, outcome, fields=sorted(outcome.merged.adopt))
+            adopted = outcome.merged.adopt if settled is Settled.QUIET else ()  # else the row is newer
+            facts = _facts("customer.pulled", claim, outcome, fields=sorted(adopted))
             told = ", ".join(facts["fields"]) or "nothing new"
             logger.info("customer %s: pulled %s", claim.pk, told, extra=facts)
             tell(signals.customer_pulled, claim, fields=facts["fields"], conflicts=facts["conflicts"])

@@ -88,6 +88,11 @@ def hand_back(database: str, permit: Permit, taken: int) -> None:
         end_probe(database, permit)
 
 
+def hand_back_unbegun(database: str, count: int) -> None:
+    """Give back what was permitted for so many rows that were taken and not begun."""
+    book(database, -count * _cost())
+
+
 def end_probe(database: str, permit: Permit) -> None:
     """Let the next one try, unless the probe has told something: then the pause has another end already, or none."""
     _rows(database).filter(paused_until=permit.until).update(paused_until=permit.since)
@@ -229,7 +234,13 @@ def _within_rate(database: str, most: int) -> Permit:
 def _book(account: Any, requests: int) -> bool:
     """Write it down, if nobody else has meanwhile."""
     window, slice_now = _live(account.window, account.now)
-    window[slice_now] = window.get(slice_now, 0) + requests
+    window[slice_now] = window.get(slice_now, 0) + max(requests, 0)
+    back = max(-requests, 0)
+    for number in sorted(window, reverse=True):
+        # What was booked and has left the window since cannot be given back: it would allow more than the limit.
+        taken = min(back, window[number])
+        window[number] -= taken
+        back -= taken
     same = _rows(account._state.db).filter(version=account.version)
     return bool(same.update(window=sorted(window.items()), version=account.version + 1))
 

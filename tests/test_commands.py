@@ -80,7 +80,8 @@ def test_push__ends_with_1_if_any_failed(refused, twocheckout):
 
 
 @pytest.mark.usefixtures("three", "refused")
-def test_push__json(twocheckout):
+def test_push__json(twocheckout, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "CONCURRENCY": 1}  # the first in line meets the fault
     out = io.StringIO()
     twocheckout.fail("reset")
     with pytest.raises(CommandError):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import update_wrapper
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -21,33 +19,14 @@ from django.views.decorators.http import require_POST
 from .. import sync, tasks
 from ..exceptions import TwoCheckoutError
 from ..models import Customer, Source, SyncState
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Customer]
-else:
-    ModelAdmin = admin.ModelAdmin
+from .pages import Pages
 
 
-def outside_transaction(site: admin.AdminSite, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """The admin's wrapping, and no transaction around the talk with 2Checkout where ATOMIC_REQUESTS would open one."""
-
-    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return site.admin_view(view)(request, *args, **kwargs)
-
-    return transaction.non_atomic_requests(update_wrapper(wrapper, view))
-
-
-class PushAndPull(ModelAdmin):
+class PushAndPull(Pages):
     """The part of the customers' admin that pushes and pulls."""
 
     #: Up to so many rows are worked on while the person waits; more go to Celery.
     in_request = 10
-
-    def has_push_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
-        return request.user.has_perm("twocheckout.push_customer")
-
-    def has_pull_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
-        return request.user.has_perm("twocheckout.pull_customer")
 
     @admin.action(description=gettext_lazy("Push now"), permissions=["push"])
     def push_now(self, request: HttpRequest, queryset: QuerySet[Customer]) -> None:
@@ -147,15 +126,13 @@ class PushAndPull(ModelAdmin):
     ) -> Callable[..., HttpResponse]:
         @require_POST
         def view(request: HttpRequest, object_id: str) -> HttpResponse:
-            customer = self.get_object(request, unquote(object_id))
-            if customer is None:
-                raise Http404
-            if not (permission(request) and self.has_view_permission(request, customer)):
+            customer = self.customer_or_404(request, object_id)
+            if not permission(request):
                 raise PermissionDenied
             action(request, self.get_queryset(request).filter(pk=customer.pk))
             return redirect(reverse("admin:twocheckout_customer_change", args=[customer.pk]))
 
-        return outside_transaction(self.admin_site, view)
+        return self.wrapped(view)
 
     @transaction.non_atomic_requests
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:

@@ -6,7 +6,7 @@ A token lives in the form of this page alone, signed and for a few minutes: neve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core import signing
@@ -14,7 +14,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -23,12 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from .. import sync
 from ..exceptions import TwoCheckoutError
 from ..models import Customer, Source
-from .actions import outside_transaction
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Customer]
-else:
-    ModelAdmin = admin.ModelAdmin
+from .pages import Pages
 
 #: Seconds for which a page's choice is good.
 CHOICE_SECONDS = 15 * 60
@@ -58,11 +52,8 @@ def unseal(sealed: str) -> dict[str, str]:
     return facts
 
 
-class CardsPage(ModelAdmin):
+class CardsPage(Pages):
     """The part of the customers' admin that deletes cards."""
-
-    def has_delete_card_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
-        return request.user.has_perm("twocheckout.delete_card")
 
     @admin.action(description=gettext_lazy("Delete cards…"), permissions=["delete_card"])
     def choose_cards(self, request: HttpRequest, queryset: QuerySet[Customer]) -> HttpResponse | None:
@@ -75,8 +66,7 @@ class CardsPage(ModelAdmin):
         return redirect(f"{address}?{urlencode({'customer': pks}, doseq=True)}")
 
     def get_urls(self) -> list[Any]:
-        view = outside_transaction(self.admin_site, self.cards_view)
-        return [path("cards/", view, name="twocheckout_customer_cards"), *super().get_urls()]
+        return [path("cards/", self.wrapped(self.cards_view), name="twocheckout_customer_cards"), *super().get_urls()]
 
     def cards_view(self, request: HttpRequest) -> HttpResponse:
         """GET shows the cards as 2Checkout has them now; POST asks once more, then deletes."""
@@ -117,15 +107,8 @@ class CardsPage(ModelAdmin):
         return self._page(request, choices=choices, problems=problems)
 
     def _page(self, request: HttpRequest, **content: Any) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Delete cards at 2Checkout"),
-            "opts": self.opts,
-            "media": self.media,
-            **content,
-        }
         # The page holds tokens; the admin lets no browser or proxy store any of its pages.
-        return TemplateResponse(request, "admin/twocheckout/customer/delete_cards.html", context)
+        return self.page(request, "delete_cards.html", _("Delete cards at 2Checkout"), **content)
 
     @staticmethod
     def _chosen(request: HttpRequest) -> list[tuple[str, dict[str, str]]]:

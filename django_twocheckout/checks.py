@@ -109,6 +109,7 @@ _RULES: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
     ("RATE_LIMIT", _is_rate, 'Use a number of requests per second, minute or hour, such as "10/s", or None.'),
     ("MAX_ATTEMPTS", _is_count, "Use a whole number above 0."),
     ("HISTORY_DAYS", lambda value: value == 0 or _is_count(value), "Use a number of days, or 0 to keep no history."),
+    ("CONFIRM_ROWS", _is_count, "Use a whole number above 0."),
     ("QUEUE", lambda value: value is None or (isinstance(value, str) and value), "Use a queue's name, or None."),
 )
 

@@ -54,6 +54,8 @@ class Conf:
     """After so many unsuccessful tries a row is failed. With 14, after about two hours."""
     HISTORY_DAYS: int = 90
     """How many days the history of attempts is kept; 0 keeps none."""
+    CONFIRM_ROWS: int = 50
+    """An action of the admin on more customers than that asks once more."""
     QUEUE: str | None = None
     """The Celery queue for our tasks; None leaves it to the project's routing."""
 

@@ -19,7 +19,7 @@ from kombu.pools import ProducerPool
 from . import sync
 from .conf import conf
 from .exceptions import TwoCheckoutError
-from .models import Customer
+from .models import Customer, Job
 
 logger = logging.getLogger("twocheckout")
 
@@ -67,6 +67,20 @@ def push_customer(pk: Any, database: str | None = None) -> None:
 def push_pending(database: str | None = None) -> None:
     """The sweep: push every row that is due. Let beat run it every minute or so."""
     _come_back(sync.push_pending(database=database, seconds=TASK_SECONDS, on_backlog=_helper(database)), database)
+    for job in sync.jobs.forsaken(database or router.db_for_write(Job)):
+        enqueue(work_off, job, database=database)
+
+
+@shared_task(name="twocheckout.work_off", ignore_result=True, acks_late=True, **LIMITS)
+def work_off(job: Any, database: str | None = None) -> None:
+    """Do what a person asked to be done with many customers, as far as a minute allows, and come back for the rest."""
+    eager = current_app.conf.task_always_eager
+    helped = None if eager else partial(enqueue, work_off, job, database=database)
+    wait = sync.work_off(job, database=database, seconds=TASK_SECONDS, on_backlog=helped)
+    if wait is None or wait > LONGEST_COUNTDOWN or eager:
+        return
+    if sync.jobs.arrange(job, wait, database or router.db_for_write(Job)):
+        enqueue(work_off, job, database=database, countdown=wait)
 
 
 def _helper(database: str | None) -> Callable[[], bool] | None:

@@ -67,9 +67,9 @@ class RowsCommand(BaseCommand):
             count = customers.count()
             bar = ProgressBar(cast("IO[str]", self.stderr), min(count, limit or count))
 
-        def advance(count: int) -> None:
+        def advance(landed: list[Any]) -> None:
             nonlocal ended
-            ended += count
+            ended += len(landed)
             if bar:
                 bar.update(min(ended, bar.total_count))
 

@@ -1,4 +1,4 @@
-"""The tables: the customers, the history of what was tried with each, and the account they all belong to."""
+"""The tables: the customers, what was tried with each, jobs on many of them, and the account they all belong to."""
 
 from .account import Account
 from .attempt import Attempt, Source, Verb
@@ -10,11 +10,14 @@ from .customer import (
     validate_external_reference,
     validate_language,
 )
+from .job import Job, Portion
 
 __all__ = [
     "Account",
     "Attempt",
     "Customer",
+    "Job",
+    "Portion",
     "Source",
     "SyncState",
     "Verb",

@@ -84,3 +84,8 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verb_display()}: {self.get_outcome_display()}"
+
+    @property
+    def likeness(self) -> str:
+        """The customers' state that this outcome is akin to, for its colour."""
+        return {Outcome.FAILED: "failed", Outcome.RETRY: "pending"}.get(Outcome(self.outcome), "synced")

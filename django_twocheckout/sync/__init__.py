@@ -3,14 +3,13 @@
 ``push`` (ours to theirs), ``pull`` (theirs to our row), ``push_pending`` (the sweep), ``cards`` and ``delete_card``.
 Each takes rows into its hands (:mod:`.rows`) if the account is in order (:mod:`.gate`), talks to 2Checkout about them
 (:mod:`.exchange`, over :mod:`.connection`; many side by side: :mod:`.drain`), and writes down what came of it
-(:mod:`.ending`).
+(:mod:`.ending`). What a person asked to be done with many customers is worked off by :mod:`.jobs`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -23,17 +22,17 @@ from ..exceptions import CustomerBusy, NotFound, TwoCheckoutError, UnreadableAns
 from ..managers import CustomerQuerySet
 from ..models import Customer, Source, Verb
 from ..serializers import Card, read, read_cards
-from . import exchange, gate, history, rows
+from . import exchange, gate, history, jobs, rows
 from .connection import current_client
-from .drain import ROUNDS, Drain
+from .drain import ROUNDS, Drain, Keys
 from .ending import Sweep, end_pulls, end_pushes, pull_one, push_one, tell
 from .exchange import Claim, Outcome
 from .gate import arrange, look, resume
 from .status import Status, status
 
 __all__ = [
-    "Keys", "Status", "Sweep", "arrange", "cards", "delete_card", "look", "plans", "pull", "pull_each", "push",
-    "push_due", "push_each", "push_pending", "resume", "status", "unseen",
+    "Keys", "Status", "Sweep", "arrange", "cards", "delete_card", "jobs", "look", "plans", "pull", "pull_each", "push",
+    "push_due", "push_each", "push_pending", "resume", "status", "unseen", "work_off",
 ]  # fmt: skip
 
 #: Rows that are looked at together.
@@ -73,12 +72,14 @@ def push_pending(
     """Push every row that is due, at most *limit* of them: the sweep, which needs no message to find its work.
 
     Ends early where 2Checkout is evidently not there, where RATE_LIMIT is reached, or after *seconds*; the rows stay
-    due. Also purges the history. The other arguments are those of :class:`.drain.Drain`. Raises ConfigurationError.
+    due. Also purges the history and old jobs. The other arguments are those of :class:`.drain.Drain`. Raises
+    ConfigurationError.
     """
     customers = _rows(database)
     sweep = _drain(customers, source=source, limit=limit, seconds=seconds, on_backlog=on_backlog, on_ended=on_ended)
     gate.swept(customers.db)
     history.purge(customers.db)
+    jobs.purge(customers.db)
     return sweep
 
 
@@ -105,6 +106,15 @@ def pull_each(
     """Pull these rows, side by side, while the account is in order; failures are logged, and leave the rows as they
     were. Raises ConfigurationError."""
     return _each(pks, database, source, user, to_push=False, **options)
+
+
+def work_off(job: Any, *, database: str | None = None, seconds: float, on_backlog: Callback = None) -> float | None:
+    """Do what is left of the job with this key, for *seconds* at the most; see :func:`.jobs.work`.
+
+    Returns the seconds after which somebody should go on, or None if nobody has to. Raises ConfigurationError.
+    """
+    by_verb = {Verb.PUSH: push_each, Verb.PULL: pull_each}
+    return jobs.work(job, by_verb, database=_rows(database).db, seconds=seconds, on_backlog=on_backlog)
 
 
 def unseen(database: str | None = None) -> Iterator[Any]:
@@ -219,20 +229,6 @@ def _or_given_back(claims: list[Claim]) -> Iterator[None]:
     except BaseException:
         rows.give_back(claims)
         raise
-
-
-class Keys(Iterator[Any]):
-    """Keys to be worked on; what could not be begun comes again."""
-
-    def __init__(self, pks: Iterable[Any]) -> None:
-        self._new = iter(pks)
-        self._again: deque[Any] = deque()
-
-    def __next__(self) -> Any:
-        return self._again.popleft() if self._again else next(self._new)
-
-    def put_back(self, claims: Iterable[Claim]) -> None:
-        self._again.extend(claim.pk for claim in claims)
 
 
 def _each(

@@ -9,7 +9,8 @@ end with the drain. A row that is alone is pushed in this thread, on a connectio
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
@@ -31,12 +32,26 @@ Take = Callable[[int], list[Claim]]
 End = Callable[..., Sweep]
 
 
+class Keys(Iterator[Any]):
+    """Keys to be worked on; what could not be begun comes again."""
+
+    def __init__(self, pks: Iterable[Any]) -> None:
+        self._new = iter(pks)
+        self._again: deque[Any] = deque()
+
+    def __next__(self) -> Any:
+        return self._again.popleft() if self._again else next(self._new)
+
+    def put_back(self, claims: Iterable[Claim]) -> None:
+        self._again.extend(claim.pk for claim in claims)
+
+
 class Drain:
     """One run. ``take(n)`` takes up to n rows into our hands, and returns fewer only if there are no more now.
 
     *limit*: the most rows. *seconds*: take no more rows after so long. *on_backlog*: called once if there is more than
-    one worker's portion to do, so that another one may be asked to help. *on_ended*: called with the count of the rows
-    that have ended, now and then. *on_given_back*: called with claims that could not be begun.
+    one worker's portion to do, so that another one may be asked to help. *on_ended*: called with the exchanges that
+    have ended and been written down, now and then. *on_given_back*: called with claims that could not be begun.
     """
 
     def __init__(
@@ -50,7 +65,7 @@ class Drain:
         limit: int | None = None,
         seconds: float | None = None,
         on_backlog: Callable[[], Any] | None = None,
-        on_ended: Callable[[int], Any] | None = None,
+        on_ended: Callable[[list[tuple[Claim, Outcome]]], Any] | None = None,
         on_given_back: Callable[[list[Claim]], Any] | None = None,
     ) -> None:
         self.take, self.talk, self.client, self.database, self.end = take, talk, client, database, end
@@ -235,7 +250,7 @@ class Drain:
             gate.end_probe(self.database, self.probe)
             self.probe = None
         if self.on_ended:
-            self.on_ended(len(landed))
+            self.on_ended(landed)
         if not self.begun_or_waiting and not self.closing and self.rounds < ROUNDS:
             # What was saved while it was in flight is due once more, and so may be what came meanwhile.
             self.rounds += self.dry

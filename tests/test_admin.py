@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_twocheckout import sync
-from django_twocheckout.admin import CustomerAdmin
 from django_twocheckout.admin.cards import MOST_CUSTOMERS
 from django_twocheckout.models import Customer
 
@@ -64,7 +63,7 @@ def test_list(admin_client, pushed, django_assert_max_num_queries):
     failed = Customer.objects.create(**ADA)
     Customer.objects.filter(pk=failed.pk).settle(sync_state="failed", sync_error='The "VAT" <ID>')
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(9):
         page = admin_client.get(LIST).content.decode()
 
     for state, word in (("pending", "Pending"), ("synced", "Synced"), ("failed", "Failed")):
@@ -140,10 +139,93 @@ def test_form__adding(admin_client, db):
     assert Customer.objects.get().sync_state == "pending"
 
 
-def test_form__says_when_it_is_tried_next(admin_client, ada):
-    assert "as soon as a worker is free" in admin_client.get(form(ada)).content.decode()
-    Customer.objects.settle(tries=3, next_try_at=timezone.now() + timedelta(minutes=10, seconds=5))
-    assert "in 10\xa0minutes" in admin_client.get(form(ada)).content.decode()
+def panel(client, customer):
+    """What the panel above the form says, and its buttons."""
+    page = client.get(form(customer)).content.decode()
+    [section] = re.findall(r'<section class="tco-panel.*?</section>', page, re.DOTALL)
+    words = " ".join(unescape(re.sub(r"<form.*?</form>|<a .*?</a>|<[^>]+>", " ", section, flags=re.DOTALL)).split())
+    buttons = re.findall(r">([^<]+)</(?:button|a)>", section)
+    return words, buttons
+
+
+def test_panel__pending(admin_client, ada):
+    words, buttons = panel(admin_client, ada)
+    assert words.startswith(
+        "◷ Pending 2Checkout does not have this customer yet. Since 0\xa0minutes.".replace("\xa0", " ")
+    )
+    assert words.endswith("As soon as a worker is free.")
+    assert buttons == ["Push now", "Re-fetch from 2Checkout", "Compare with 2Checkout"]
+    Customer.objects.settle(
+        tries=3, next_try_at=timezone.now() + timedelta(minutes=10, seconds=5), sync_error="No answer."
+    )
+    words, _buttons = panel(admin_client, ada)
+    assert "No answer." in words
+    assert "Tried 3 of 14 times; the next try is in 10 minutes." in words
+    Customer.objects.settle(lease_until=timezone.now() + timedelta(minutes=1))
+    assert "A worker is talking to 2Checkout about it right now." in panel(admin_client, ada)[0]
+
+
+def test_panel__synced(admin_client, pushed):
+    words, buttons = panel(admin_client, pushed)
+    assert words == "✓ Synced 2Checkout has what you see here. Pushed 0 minutes ago."
+    assert buttons == ["Push now", "Re-fetch from 2Checkout", "Compare with 2Checkout", "Cards…"]
+    pushed.city = "Paris"
+    pushed.save()
+    assert "2Checkout does not have the last change yet." in panel(admin_client, pushed)[0]
+
+
+def test_panel__failed(admin_client, ada, twocheckout):
+    Customer.objects.update(company="Engines", fiscal_code="INVALID")
+    sync.push(ada)
+    words, buttons = panel(admin_client, ada)
+    assert "The fiscal code is not a valid VAT ID (SIM_INVALID_FISCAL_CODE)" in words
+    assert "Correct what is wrong and save, or push once more." in words
+    assert buttons[0] == "Try again now"
+
+
+def test_panel__conflict(admin_client, pushed, twocheckout):
+    twocheckout.edit(pushed.customer_reference, City="Rome")
+    Customer.objects.update(city="Paris")
+    sync.push(pushed)
+    assert (
+        "Changed here and at 2Checkout, and differently, when it was last compared: City."
+        in panel(admin_client, pushed)[0]
+    )
+
+
+def test_panel__paused(admin_client, ada, twocheckout):
+    twocheckout.fail("401")
+    sync.push_pending()
+    words, _buttons = panel(admin_client, ada)
+    assert "2Checkout is not asked for anything now: 2Checkout refused our credentials" in words
+    assert "When the account is no longer paused." in words
+    assert "Resume now" in admin_client.get(form(ada)).content.decode()
+
+
+def test_panel__without_permissions(support, ada):
+    assert panel(support(), ada)[1] == ["Compare with 2Checkout"]
+
+
+# The history.
+
+
+def test_history(admin_client, ada, twocheckout):
+    twocheckout.fail("503")
+    sync.push(ada)
+    admin_client.post(f"{LIST}{ada.pk}/push/")
+    page = unescape(admin_client.get(f"{LIST}{ada.pk}/history/").content.decode())
+    rows = re.findall(r"<tr>\s*<td>.*?</tr>", page, re.DOTALL)
+    told = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
+    assert "Push (created) Done HTTP 200 Sent: Address1 City CountryCode Email" in told[0]
+    assert told[0].endswith("ms admin")
+    assert "Will be tried again SIM_MAINTENANCE HTTP 503" in told[1]
+    assert told[1].endswith("The project's code")
+    assert "Pushed to 2Checkout." in page  # Django's own log
+
+
+def test_history__nothing_yet(admin_client, ada):
+    page = admin_client.get(f"{LIST}{ada.pk}/history/").content.decode()
+    assert "2Checkout has not been talked to about this customer" in page
 
 
 # Pushing and re-fetching.
@@ -154,11 +236,14 @@ def test_push__from_the_list(admin_client, ada, twocheckout):
     response = act(admin_client, "push_now", ada, second)
     assert said(response) == (
         "warning",
-        "1 customer done. 1 customer not done: The fiscal code is not a valid VAT ID (SIM_INVALID_FISCAL_CODE)",
+        "1 customer done. 1 customer not done:<ul>"
+        f'<li><a href="{form(second)}">Ada Lovelace</a>: '
+        "The fiscal code is not a valid VAT ID (SIM_INVALID_FISCAL_CODE)</li></ul>",
     )
     ada.refresh_from_db()
     assert ada.sync_state == "synced"
-    assert LogEntry.objects.get().object_id == str(ada.pk)
+    logged = {entry.object_id: entry.get_change_message() for entry in LogEntry.objects.all()}
+    assert logged == {str(ada.pk): "Pushed to 2Checkout.", str(second.pk): "Asked to push; it did not work."}
 
 
 def test_push__several(admin_client, ada, twocheckout):
@@ -177,13 +262,13 @@ def test_push__button(admin_client, ada, twocheckout):
 def test_push__button_and_trouble(admin_client, ada, twocheckout):
     with twocheckout.outage():
         response = admin_client.post(f"{LIST}{ada.pk}/push/", follow=True)
-    assert said(response) == ("error", "1 customer not done: Down for maintenance (SIM_MAINTENANCE)")
+    assert said(response) == ("error", "Not done: Down for maintenance (SIM_MAINTENANCE)")
 
 
 def test_push__while_it_is_being_pushed(admin_client, ada, twocheckout):
     Customer.objects.settle(lease_until=timezone.now() + timedelta(minutes=1))
     response = admin_client.post(f"{LIST}{ada.pk}/push/", follow=True)
-    assert said(response) == ("error", "1 customer not done: It is being pushed right now.")
+    assert said(response) == ("error", "Not done: It is being pushed right now.")
 
 
 def test_push__revives_a_failed_row(admin_client, ada, twocheckout):
@@ -191,38 +276,6 @@ def test_push__revives_a_failed_row(admin_client, ada, twocheckout):
     admin_client.post(f"{LIST}{ada.pk}/push/")
     ada.refresh_from_db()
     assert (ada.sync_state, ada.sync_error) == ("synced", "")
-
-
-@pytest.fixture
-def many(db):
-    rows = [Customer(**ADA) for _ in range(CustomerAdmin.in_request + 1)]
-    Customer.objects.bulk_create(rows)
-    Customer.objects.settle(sync_state="failed")
-    return list(Customer.objects.all())
-
-
-def test_push__many_are_handed_to_the_workers(admin_client, many, sent, twocheckout):
-    response = act(admin_client, "push_now", *many)
-    assert said(response) == ("success", "11 customers were handed to the workers.")
-    assert Customer.objects.due().count() == 11
-    assert [message.task for message in sent] == ["twocheckout.push_pending"]
-    assert twocheckout.requests == []
-
-
-def test_refetch__many_are_handed_to_the_workers(admin_client, many, sent):
-    response = act(admin_client, "refetch", *many)
-    assert said(response) == ("success", "11 customers were handed to the workers.")
-    assert [(message.task, message.args) for message in sent] == [
-        ("twocheckout.pull_customer", (row.pk,)) for row in reversed(many)
-    ]
-
-
-def test_many__and_a_dead_broker(admin_client, many, other_broker):
-    options = {"max_retries": 0, "socket_connect_timeout": 0.2}
-    other_broker("redis://127.0.0.1:1/0", broker_transport_options=options, task_publish_retry=False)
-    level, words = said(act(admin_client, "push_now", *many))
-    assert level == "warning"
-    assert "The broker does not answer" in words
 
 
 def test_refetch(admin_client, pushed, twocheckout):
@@ -235,7 +288,7 @@ def test_refetch(admin_client, pushed, twocheckout):
     twocheckout.forget(pushed.customer_reference)
     assert said(admin_client.post(address, follow=True)) == (
         "error",
-        "1 customer not done: There is no such customer (SIM_UNKNOWN_CUSTOMER)",
+        "Not done: There is no such customer (SIM_UNKNOWN_CUSTOMER)",
     )
 
 

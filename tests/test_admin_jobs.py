@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.utils import timezone
+
+from django_twocheckout import sync, tasks
+from django_twocheckout.admin import CustomerAdmin, actions
+from django_twocheckout.models import Customer, Job
+from django_twocheckout.sync import jobs
+
+from .conftest import ADA
+from .test_admin import LIST, act, said, support  # noqa: F401
+from .test_drain import use
+
+
+@pytest.fixture
+def many(db):
+    rows = [Customer(**{**ADA, "last_name": f"Row {n}"}) for n in range(CustomerAdmin.in_request + 2)]
+    Customer.objects.bulk_create(rows)
+    return list(Customer.objects.order_by("pk"))
+
+
+def words(response):
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
+
+
+def bar(response):
+    [(most, value)] = re.findall(r'<progress class="tco-progress" max="(\d+)" value="(\d+)"', response.content.decode())
+    return int(value), int(most)
+
+
+@pytest.mark.parametrize(
+    ("action", "verb", "title"),
+    [("push_now", "push", "Push 12 customers"), ("refetch", "pull", "Re-fetch 12 customers")],
+)
+def test_many_become_a_job(admin_client, many, sent, twocheckout, action, verb, title):
+    page = act(admin_client, action, *many)
+    job = Job.objects.get()
+    assert page.redirect_chain == [(f"/admin/twocheckout/job/{job.pk}/change/", 302)]
+    assert (job.verb, job.total) == (verb, 12)
+    assert [(message.task, message.args) for message in sent] == [("twocheckout.work_off", (job.pk,))]
+    assert title in words(page)
+    assert "Waiting for a worker. 0 customers done. 12 customers left." in words(page)
+    assert bar(page) == (0, 12)
+    assert LogEntry.objects.get().object_repr == str(job)
+    assert twocheckout.requests == []
+
+
+def test_the_page_of_a_job(admin_client, many, twocheckout):
+    Customer.objects.filter(pk=many[2].pk).update(zip="")
+    page = act(admin_client, "push_now", *many)
+    address = page.redirect_chain[-1][0]
+    assert "data-live" in page.content.decode()
+    assert "/static/twocheckout/progress.js" in page.content.decode()
+
+    tasks.work_off(Job.objects.get().pk)
+    page = admin_client.get(address)
+    assert "Done. 11 customers done. 1 customer not done." in words(page)
+    assert "Not done Ada Row 2 : Not sent to 2Checkout: Zip is required." in words(page)
+    assert f'href="/admin/twocheckout/customer/{many[2].pk}/change/"' in page.content.decode()
+    assert bar(page) == (12, 12)
+    assert "data-live" not in page.content.decode()
+    assert ">Stop<" not in page.content.decode()
+
+
+def test_a_job_is_found_again(admin_client, many, twocheckout):
+    act(admin_client, "push_now", *many)
+    job = Job.objects.get()
+    page = admin_client.get(LIST)
+    assert "Push 12 customers: 0 done, 12 to go. Watch it" in words(page)
+    assert f'href="/admin/twocheckout/job/{job.pk}/change/"' in page.content.decode()
+    assert "Push 12 customers" in words(admin_client.get("/admin/twocheckout/job/"))
+    tasks.work_off(job.pk)
+    assert "Watch it" not in words(admin_client.get(LIST))
+    assert "ended" in words(admin_client.get("/admin/twocheckout/job/"))
+
+
+def test_stop_and_continue(admin_client, many, sent, twocheckout):
+    act(admin_client, "push_now", *many)
+    job = Job.objects.get()
+    sent.clear()
+    address = f"/admin/twocheckout/job/{job.pk}/"
+    assert admin_client.get(f"{address}stop/").status_code == 405
+    assert said(admin_client.post(f"{address}continue/", follow=True)) == (
+        "success",
+        "A worker has been asked to go on.",
+    )
+    assert [message.task for message in sent] == ["twocheckout.work_off"]
+    assert said(admin_client.post(f"{address}stop/", follow=True))[0] == "success"
+    tasks.work_off(job.pk)
+    assert twocheckout.requests == []
+    assert "Stopped. 0 customers done. 12 customers left." in words(admin_client.get(f"{address}change/"))
+    assert "stopped" in words(admin_client.get("/admin/twocheckout/job/"))
+
+
+def test_a_worker_at_it_and_a_pause(admin_client, many, twocheckout):
+    page = act(admin_client, "push_now", *many)
+    address, job = page.redirect_chain[-1][0], Job.objects.get()
+    jobs._take(job, "default")
+    assert "Under way." in words(admin_client.get(address))
+    job.portions.update(lease_until=timezone.now() - timedelta(seconds=1))
+    twocheckout.fail("401")
+    sync.push_pending(limit=1)
+    page = words(admin_client.get(address))
+    assert "Waiting until the account is no longer paused." in page
+    assert "2Checkout refused our credentials" in page
+
+
+def test_a_dead_broker(admin_client, many, other_broker):
+    options = {"max_retries": 0, "socket_connect_timeout": 0.2}
+    other_broker("redis://127.0.0.1:1/0", broker_transport_options=options, task_publish_retry=False)
+    level, told = said(act(admin_client, "push_now", *many))
+    assert (level, "The broker does not answer" in told) == ("warning", True)
+    level, told = said(admin_client.post(f"/admin/twocheckout/job/{Job.objects.get().pk}/continue/", follow=True))
+    assert (level, told) == ("warning", "The broker does not answer; the next sweep goes on.")
+
+
+# Before many are touched.
+
+
+def test_more_than_a_settings_number_are_asked_for_once_more(admin_client, many, settings):
+    use(settings, CONFIRM_ROWS=11)
+    page = act(admin_client, "push_now", *many)
+    assert Job.objects.count() == 0
+    assert "Push 12 customers?" in words(page)
+    assert "and 2 more" in words(page)
+    hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.content.decode())
+    data: dict[str, list[str]] = {}
+    for name, value in hidden:
+        data.setdefault(name, []).append(value)
+    admin_client.post(LIST, data)
+    assert Job.objects.get().total == 12
+
+
+def test_all_of_the_list_are_asked_for_once_more(admin_client, many, settings):
+    use(settings, CONFIRM_ROWS=11)
+    data = {"action": "refetch", "select_across": "1", "_selected_action": [many[0].pk]}
+    page = admin_client.post(f"{LIST}?sync_state__exact=pending", data)
+    assert "Re-fetch 12 customers?" in words(page)
+    assert 'name="select_across" value="1"' in page.content.decode()
+    admin_client.post(f"{LIST}?sync_state__exact=pending", {**data, "confirmed": "yes"})
+    assert Job.objects.get().total == 12
+
+
+def test_too_many_for_a_job(admin_client, many, monkeypatch):
+    monkeypatch.setattr(actions, "MOST_CUSTOMERS", 11)
+    assert said(act(admin_client, "refetch", *many)) == (
+        "warning",
+        "These are more than 11 customers. Narrow them down, or use the command twocheckout_pull.",
+    )
+    assert Job.objects.count() == 0
+
+
+# Retry failed.
+
+
+def test_retry_failed__only_those(admin_client, many, twocheckout):
+    Customer.objects.filter(pk__in=[many[0].pk, many[1].pk]).settle(sync_state="failed", sync_error="No.")
+    assert said(act(admin_client, "retry_failed", *many)) == ("success", "2 customers done.")
+    assert Customer.objects.filter(sync_state="synced").count() == 2
+
+
+def test_retry_failed__none(admin_client, many):
+    assert said(act(admin_client, "retry_failed", *many)) == ("info", "None of them has failed.")
+
+
+# Who may what.
+
+
+def test_jobs__permissions(support, many, twocheckout):  # noqa: F811
+    client = support()
+    job = jobs.begin("push", [many[0].pk])
+    address = f"/admin/twocheckout/job/{job.pk}/"
+    page = client.get(f"{address}change/")
+    assert page.status_code == 200
+    assert ">Stop<" not in page.content.decode()
+    assert client.post(f"{address}stop/").status_code == 403
+    assert client.post(f"{address}continue/").status_code == 403
+    assert client.get(f"{address}delete/").status_code == 403
+    assert client.get("/admin/twocheckout/job/add/").status_code == 403
+    client = support("push_customer")
+    assert client.post(f"{address}stop/").status_code == 302
+
+
+def test_jobs__strangers(client, django_user_model, many):
+    job = jobs.begin("push", [many[0].pk])
+    client.force_login(django_user_model.objects.create_user("stranger", is_staff=True))
+    assert client.get(f"/admin/twocheckout/job/{job.pk}/change/").status_code == 403
+    assert client.get("/admin/twocheckout/job/").status_code == 403
+
+
+def test_jobs__unknown(admin_client, db):
+    assert admin_client.get("/admin/twocheckout/job/4711/change/").status_code == 404
+    assert admin_client.post("/admin/twocheckout/job/4711/stop/").status_code == 404

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from django_twocheckout.admin import paging
+from django_twocheckout.models import Customer
+
+from .conftest import ADA
+from .test_admin import LIST
+
+
+@pytest.fixture
+def several(db):
+    now = timezone.now()
+
+    def make(name, **engine):
+        customer = Customer.objects.create(**{**ADA, "first_name": name})
+        Customer.objects.filter(pk=customer.pk).settle(**engine)
+
+    make("Fresh", sync_state="synced", customer_reference="600000001", pulled_at=now, country_code="FR")
+    make("Old", sync_state="synced", customer_reference="600000002", pulled_at=now - timedelta(days=8))
+    make("Never", sync_state="synced", customer_reference="600000003", existing_cards=[{"type": "Visa"}])
+    make("Vat", sync_state="failed", error_code="SIM_INVALID_FISCAL_CODE", trial=True)
+    make("Zip", sync_state="failed", error_code="NotSent", enabled=True)
+    make("Waiting", sync_state="pending", error_code="ServerFailed", tries=2, next_try_at=now + timedelta(minutes=9))
+
+
+def names(page):
+    return re.findall(r'class="field-name"><a [^>]+>(\w+) Lovelace', page.content.decode())
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, ["Waiting", "Zip", "Vat", "Never", "Old", "Fresh"]),
+        ({"sync_state__exact": "failed"}, ["Zip", "Vat"]),
+        ({"error_code": "NotSent"}, ["Zip"]),
+        ({"error_code": "ServerFailed"}, ["Waiting"]),
+        ({"stale": "7"}, ["Never", "Old"]),
+        ({"stale": "30"}, ["Never"]),
+        ({"stale": "never"}, ["Waiting", "Zip", "Vat", "Never"]),
+        ({"stale": "nonsense"}, ["Waiting", "Zip", "Vat", "Never", "Old", "Fresh"]),
+        ({"cards": "yes"}, ["Never"]),
+        ({"cards": "no"}, ["Waiting", "Zip", "Vat", "Old", "Fresh"]),
+        ({"enabled__exact": "1"}, ["Zip"]),
+        ({"trial__exact": "1"}, ["Vat"]),
+        ({"country": "FR"}, ["Fresh"]),
+        ({"country": "nonsense"}, ["Waiting", "Zip", "Vat", "Never", "Old", "Fresh"]),
+        ({"country": "FR", "sync_state__exact": "failed"}, []),
+        ({"q": "600000002"}, ["Old"]),
+        ({"q": "zip"}, ["Zip"]),
+        ({"q": ADA["email"]}, ["Waiting", "Zip", "Vat", "Never", "Old", "Fresh"]),
+    ],
+)
+@pytest.mark.usefixtures("several")
+def test_filters_and_search(admin_client, query, found):
+    assert names(admin_client.get(LIST, query)) == found
+
+
+@pytest.mark.usefixtures("several")
+def test_reasons_are_those_that_there_are(admin_client):
+    page = admin_client.get(LIST).content.decode()
+    assert set(re.findall(r'\?error_code=(\w+)"', page)) == {"SIM_INVALID_FISCAL_CODE", "NotSent"}
+
+
+@pytest.mark.usefixtures("several")
+def test_counts_on_demand(admin_client, django_assert_max_num_queries):
+    page = admin_client.get(LIST).content.decode()
+    assert "Failed (2)" not in page
+    assert "Show counts" in page
+    page = admin_client.get(LIST, {"_facets": "True"}).content.decode()
+    for words in ("Failed (2)", "NotSent (1)", "More than 7 days ago (2)", "Has cards (1)"):
+        assert words in page
+
+
+@pytest.mark.usefixtures("several")
+def test_a_country_is_chosen_among_what_is_filtered_already(admin_client):
+    page = admin_client.get(LIST, {"sync_state__exact": "synced", "q": "lovelace", "country": "FR"}).content.decode()
+    [form] = re.findall(r'<form method="get" class="tco-filter">.*?</form>', page, re.DOTALL)
+    assert '<input type="hidden" name="sync_state__exact" value="synced">' in form
+    assert '<input type="hidden" name="q" value="lovelace">' in form
+    assert 'name="country" value' not in form
+    assert "<option selected>FR</option>" in form
+
+
+@pytest.mark.usefixtures("several")
+def test_what_a_line_tells(admin_client):
+    page = admin_client.get(LIST).content.decode()
+    assert re.search(r'class="field-next_try">in 8|9\xa0minutes', page)
+    assert 'title="As soon as a worker is free."' not in page  # the only pending one is being retried
+    assert "not at 2Checkout yet" in page
+    assert re.search(r'class="field-pushed[^>]*>never', page)
+
+
+def test_the_queries_do_not_grow_with_the_list(admin_client, db, django_assert_num_queries):
+    Customer.objects.bulk_create([Customer(**ADA) for _ in range(3)])
+    admin_client.get(LIST)
+    with django_assert_num_queries(9) as few:
+        admin_client.get(LIST)
+    Customer.objects.bulk_create([Customer(**ADA) for _ in range(90)])
+    with django_assert_num_queries(len(few)):
+        admin_client.get(LIST)
+
+
+def test_counting_stops_somewhere(admin_client, db, monkeypatch):
+    monkeypatch.setattr(paging, "MOST", 5)
+    Customer.objects.bulk_create([Customer(**ADA) for _ in range(5)])
+    page = admin_client.get(LIST).content.decode()
+    assert "5 customers" in page
+    assert "There are more than" not in page
+    Customer.objects.bulk_create([Customer(**ADA)])
+    page = admin_client.get(LIST).content.decode()
+    assert "5 customers" in page
+    assert "There are more than 5. Search or filter to reach the others." in page
+
+
+def test_an_empty_list_says_what_to_do_first(admin_client, db):
+    page = admin_client.get(LIST).content.decode()
+    assert "There are no customers yet." in page
+    assert "Add the first one" in page
+    assert "bring in one that 2Checkout has already" in page
+    Customer.objects.create(**ADA)
+    assert "There are no customers yet." not in admin_client.get(LIST, {"q": "nobody"}).content.decode()

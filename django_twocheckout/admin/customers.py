@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 from django.utils.timesince import timeuntil
@@ -152,7 +151,7 @@ class CustomerAdmin(PushAndPull, CardsPage):
             words = _("2Checkout is not asked for now: %(reason)s It is tried again %(when)s.") % {
                 "reason": account.reason.rstrip(".") + ".",
                 "when": _("in %(time)s") % {"time": timeuntil(account.paused_until)}
-                if account.paused_until > timezone.now()
+                if account.paused_now
                 else _("by the next worker"),
             }
             messages.warning(request, words)

@@ -18,9 +18,8 @@ from .. import sync
 from ..models import Customer, SyncState
 from .actions import PushAndPull
 from .cards import CardsPage
-
-ICONS = {SyncState.PENDING: "◷", SyncState.SYNCED: "✓", SyncState.FAILED: "✗"}
-
+from .pages import ICONS
+from .status import StatusPage
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Customer]
@@ -45,7 +44,7 @@ class CustomerForm(ModelForm):
         return str(self.cleaned_data["country_code"]).upper()
 
 
-class CustomerAdmin(PushAndPull, CardsPage):
+class CustomerAdmin(PushAndPull, CardsPage, StatusPage):
     """Our fields are editable, 2Checkout's own are shown; saving pushes."""
 
     form = CustomerForm

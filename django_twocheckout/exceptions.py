@@ -119,3 +119,10 @@ class NotSent(RequestRejected):
 
 class UnreadableAnswer(TwoCheckoutError):
     """2Checkout's answer is not what it documents."""
+
+
+def meaning_of(name: str) -> str:
+    """What the error of this name says to a person; blank if it is none of ours."""
+    error = globals().get(name)
+    ours = isinstance(error, type) and issubclass(error, TwoCheckoutError)
+    return (error.__doc__ or "").partition("\n")[0] if ours else ""

@@ -24,6 +24,7 @@ from .filters import CardsFilter, CountryFilter, ReasonFilter, StaleFilter
 from .jobs import under_way
 from .paging import CappedPaginator
 from .standing import ago, badge, standing
+from .status import StatusPage
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Customer]
@@ -54,7 +55,7 @@ class CustomerForm(ModelForm):
         return str(self.cleaned_data["language"]).lower()
 
 
-class CustomerAdmin(PushAndPull, CardsPage):
+class CustomerAdmin(PushAndPull, CardsPage, StatusPage):
     """Our fields are editable, 2Checkout's own are shown; saving pushes."""
 
     form = CustomerForm

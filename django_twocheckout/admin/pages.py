@@ -13,12 +13,16 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from ..models import Customer
+from ..models import Customer, SyncState
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Customer]
 else:
     ModelAdmin = admin.ModelAdmin
+
+
+#: The states' icons, so that colour is not all that tells them apart.
+ICONS = {SyncState.PENDING: "◷", SyncState.SYNCED: "✓", SyncState.FAILED: "✗"}
 
 
 def outside_transaction(site: admin.AdminSite, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

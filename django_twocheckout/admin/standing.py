@@ -16,8 +16,7 @@ from django.utils.translation import gettext as _
 
 from ..conf import conf
 from ..models import Account, Attempt, Customer, SyncState
-
-ICONS = {SyncState.PENDING: "◷", SyncState.SYNCED: "✓", SyncState.FAILED: "✗"}
+from .pages import ICONS
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import IO, Any, cast
 
 from django.core.exceptions import ValidationError
@@ -13,7 +14,7 @@ from django.core.serializers.base import ProgressBar
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
 from .. import sync
-from ..managers import CustomerQuerySet, clock_of
+from ..managers import CustomerQuerySet
 from ..models import Customer
 
 #: Keys are read in portions, so that a million rows need no memory and no cursor is held open.
@@ -88,7 +89,7 @@ class RowsCommand(BaseCommand):
     def _pause(self) -> Any:
         """The account, if nothing is asked of 2Checkout right now."""
         account = sync.look(self.database)
-        return account if account and account.paused_until and account.paused_until > clock_of(account) else None
+        return account if account and account.paused_now else None
 
     def _tell(self, total: sync.Sweep) -> None:
         paused, failures = self._pause(), dict(sorted(total.codes.items()))
@@ -100,12 +101,16 @@ class RowsCommand(BaseCommand):
             for code, count in failures.items():
                 self.stdout.write(f"  {code}: {count}")
         if paused:
-            until = f"{paused.paused_until:%Y-%m-%d %H:%M:%S %Z}".strip()
-            raise CommandError(f"The account is paused until {until}: {paused.reason}")
+            raise CommandError(f"{paused_words(paused.paused_until)} {paused.reason}")
         if total.failed:
             raise CommandError(f"{total.failed} {self.failed}")
         if total.more and self.options["limit"] is None:
             raise CommandError("Not all was done: 2Checkout does not answer. Try again later.")
+
+
+def paused_words(until: datetime) -> str:
+    """How a command says that nothing flows; the reason follows."""
+    return f"The account is paused until {f'{until:%Y-%m-%d %H:%M:%S %Z}'.strip()}:"
 
 
 def keys(customers: CustomerQuerySet) -> Iterator[Any]:

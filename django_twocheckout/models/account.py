@@ -8,6 +8,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ..managers import clock_of
+
 
 class Account(models.Model):
     """One row for each merchant code that the project has used."""
@@ -38,3 +40,8 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.merchant_code
+
+    @property
+    def paused_now(self) -> bool:
+        """Whether 2Checkout is asked nothing right now; once ``paused_until`` has passed, one customer is tried."""
+        return self.paused_until is not None and self.paused_until > clock_of(self)

@@ -28,11 +28,11 @@ from .drain import ROUNDS, Drain, Keys
 from .ending import Sweep, end_pulls, end_pushes, pull_one, push_one, tell
 from .exchange import Claim, Outcome
 from .gate import arrange, look, resume
-from .status import Status, status
+from .status import Slot, Status, status, throughput
 
 __all__ = [
-    "Keys", "Status", "Sweep", "arrange", "cards", "delete_card", "jobs", "look", "plans", "pull", "pull_each", "push",
-    "push_due", "push_each", "push_pending", "resume", "status", "unseen", "work_off",
+    "Keys", "Slot", "Status", "Sweep", "arrange", "cards", "delete_card", "jobs", "look", "plans", "pull", "pull_each",
+    "push", "push_due", "push_each", "push_pending", "resume", "status", "throughput", "unseen", "work_off",
 ]  # fmt: skip
 
 #: Rows that are looked at together.

@@ -71,7 +71,7 @@ def ask(database: str, most: int) -> Permit:
     account = _read(database)
     if account is None or account.paused_until is None:
         return _within_rate(database, most) if conf.RATE_LIMIT else Permit(most)
-    if account.now < account.paused_until:
+    if account.paused_now:
         return Permit(0, wait=(account.paused_until - account.now).total_seconds())
     # Whoever moves the end of the pause first is the one to try.
     probing = account.now + timedelta(seconds=2 * request_seconds())
@@ -141,7 +141,7 @@ def is_silence(error: TwoCheckoutError | None) -> bool:
 def pause(database: str, error: Any, *, blamed: Claim | None = None, probe: bool = False) -> float:
     """Let no worker take rows for a while: as long as 2Checkout asks for, or longer each time. Returns the seconds."""
     account = _read(database, create=True)
-    if account.paused_until and account.now < account.paused_until and not probe:
+    if account.paused_now and not probe:
         seconds, pauses = 0.0, account.pauses  # paused already; only longer, if 2Checkout says so
     else:
         pauses = account.pauses + 1

@@ -10,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.timesince import timesince
 
 from ... import sync
+from ..terminal import paused_words
 
 
 class Command(BaseCommand):
@@ -47,10 +48,8 @@ class Command(BaseCommand):
         for code, count in status.failures.items():
             write(f"Failed with {code}: {count}")
         if status.paused_until:
-            until = f"{status.paused_until:%Y-%m-%d %H:%M:%S %Z}".strip()
-            paused = status.paused_until > status.now
-            words = f"The account is paused until {until}:" if paused else "The account is to be tried again after:"
-            write(self.style.WARNING(words))
+            tried = "The account is to be tried again after:"
+            write(self.style.WARNING(paused_words(status.paused_until) if status.paused_now else tried))
             write(f"  {status.pause_reason}")
         swept = f"{timesince(status.swept_at, status.now)} ago" if status.swept_at else "never"
         write(f"Last sweep: {swept}.")

@@ -335,7 +335,7 @@ def test_cards__of_several_customers(admin_client, with_cards, twocheckout):
 
 
 def test_cards__without_tokens(admin_client, with_cards, twocheckout):
-    twocheckout.behaviour.card_token = "none"
+    twocheckout.behaviour.set(card_token="none", sign_on=False)
     page = admin_client.get(f"{CARDS}?customer={with_cards.pk}")
     assert choices(page) == {}
     assert "2Checkout gave no token with which it could be deleted." in page.content.decode()

@@ -103,6 +103,7 @@ _RULES: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
     ("CONFLICT", lambda value: value in ("local", "remote"), 'Use "local" or "remote".'),
     ("READ_BEFORE_WRITE", _is_flag, "Use True or False."),
     ("END_USER_UPDATE", _is_flag, "Use True or False."),
+    ("CARDS_BY_SSO", _is_flag, "Use True or False."),
     ("PUSH_ON_SAVE", _is_flag, "Use True or False."),
     ("BATCH_SIZE", _is_count, "Use a whole number above 0."),
     ("CONCURRENCY", _is_count, "Use a whole number above 0."),

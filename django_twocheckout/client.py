@@ -1,4 +1,4 @@
-"""Speaks HTTPS with 2Checkout's REST API 6.0: the four customer operations, signed, bounded in time and size.
+"""Speaks HTTPS with 2Checkout's REST API 6.0: the customer operations, signed, bounded in time and size.
 
 The last room before the network. It takes and returns dictionaries in CustomerInformation's own names, knows neither
 Django nor Celery, and turns every end of a request into a value or one of our exceptions.
@@ -9,7 +9,8 @@ Django nor Celery, and turns every end of a request into a value or one of our e
     client.retrieve_customer("601952421")["FirstName"]
 
 The vendor's pages: https://docs.2checkout.com/api-reference/reference/customers and, for the signature,
-https://docs.2checkout.com/api-reference/reference/authentication.
+https://docs.2checkout.com/api-reference/reference/authentication; for the second way to a card's token
+https://docs.2checkout.com/api-reference/reference/single-sign-on.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -56,6 +57,8 @@ HASH_ALGORITHMS = {"sha3-256": "sha3_256", "sha256": "sha256"}
 MAX_ANSWER_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
 LONGEST_RETRY_AFTER = 24 * 60 * 60
+#: For so long a single sign-on token is asked to be good. 2Checkout's own 10 seconds would be few on a slow day.
+SIGN_ON_SECONDS = 30
 
 Timeout = float | tuple[float, float]
 
@@ -88,7 +91,7 @@ class Signature(AuthBase):
 
 
 class TwoCheckoutClient:
-    """The four operations on 2Checkout's customers.
+    """The four operations on 2Checkout's customers, and the second way to retrieve one.
 
     ``timeout``: seconds, or a pair (seconds to connect, seconds to wait for an answer). ``base_url`` must be HTTPS
     unless it points to this machine. Raises ValueError for a wrong argument. Nothing is retried here: a failed request
@@ -137,11 +140,28 @@ class TwoCheckoutClient:
         answer = self._request(
             "GET", "customers/{}/", reference, query={"includePaymentData": "true"} if include_payment_data else None
         )
-        if not isinstance(answer, dict):
-            raise UnreadableAnswer("GET customers/…/: the answer is not a customer", status=200)
-        # The same reference comes as a text or as a number, and from older versions under another name.
-        found = answer.get("CustomerReference") or answer.get("AvangateCustomerReference")
-        return {**answer, "CustomerReference": str(found)} if found else answer
+        return _customer("GET customers/…/", answer)
+
+    def retrieve_customer_by_sign_on(self, reference: str) -> dict[str, Any]:
+        """Fetch a customer by a single sign-on token, which is where 2Checkout documents the cards' transient tokens.
+
+        Two requests: one for a link to the shopper's account that is good for some seconds, one with the token out of
+        it. That token opens the account, so it does not leave this method. The second request is documented at
+        https://docs.2checkout.com/api-reference/reference/single-sign-on, the first in the vendor's Postman collection;
+        the form of its answer is not, so several are read. Whether the customer is the one that was asked for is the
+        caller's to compare. Raises TwoCheckoutError.
+        """
+        query = {"ValidityTime": str(SIGN_ON_SECONDS)}
+        link = self._request("GET", "customers/{}/account/payment_methods/", reference, query=query)
+        token = _sign_on_token(link)
+        if not token:
+            raise UnreadableAnswer("GET customers/…/account/payment_methods/: the answer holds no token", status=200)
+        try:
+            return _customer("GET customers/", self._request("GET", "customers/", query={"ssotoken": token}))
+        except TwoCheckoutError as error:
+            # The vendor's words may quote what was sent, and these are shown to people.
+            error.message = _without_values(error.message, [token])
+            raise
 
     def update_customer(self, reference: str, information: Mapping[str, Any], end_user_update: bool = False) -> bool:
         """Update the customer under 2Checkout's reference; True, or an exception.
@@ -222,7 +242,8 @@ class TwoCheckoutClient:
                 cert=session.cert,
             ) as response:
                 self._local.last_status = response.status_code
-                return _answer(what, response, deadline, private=[*segments, *(json_body or {}).values()])
+                private = [*segments, *(query or {}).values(), *(json_body or {}).values()]
+                return _answer(what, response, deadline, private)
         except requests.RequestException as error:
             # The library's own text quotes the address, and with it references and tokens.
             raise ConnectionFailed(f"{what}: {type(error).__name__}") from None
@@ -267,7 +288,7 @@ class _Transport(HTTPAdapter):
 
 
 class _AddressFilter(logging.Filter):
-    """Cuts our addresses in urllib3's lines: they hold references and tokens."""
+    """Cuts our addresses in urllib3's lines: they hold references and tokens, in the path and in the query."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
@@ -417,6 +438,30 @@ def _card_not_deleted(answer: Mapping[str, Any], status: int, private: Iterable[
     )
     refused.args = (f"DELETE customers/…/credit-card/…: {status} {_without_values(refused.words, private)}",)
     return refused
+
+
+def _customer(what: str, answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise UnreadableAnswer(f"{what}: the answer is not a customer", status=200)
+    # The same reference comes as a text or as a number, and from older versions under another name.
+    found = answer.get("CustomerReference") or answer.get("AvangateCustomerReference")
+    return {**answer, "CustomerReference": str(found)} if found else answer
+
+
+def _sign_on_token(answer: Any) -> str:
+    """The token in the answer: a link with it, alone or under a name, or the token itself; blank if there is none."""
+    named = answer.items() if isinstance(answer, Mapping) else [("token", answer)]
+    texts = [(str(name).lower(), text.strip()) for name, text in named if isinstance(text, str)]
+    for text in [text for name, text in texts if name.endswith("token")] + [
+        text for _name, text in texts if "://" in text
+    ]:
+        if "://" not in text and re.fullmatch(r"[\w.~+/=-]{8,500}", text):
+            return text
+        # Documented is a link with logintoken=…
+        for name, value in parse_qsl(text.partition("?")[2].partition("#")[0]):
+            if name.lower().endswith("token"):
+                return value
+    return ""
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:

@@ -40,6 +40,9 @@ class Conf:
     """Who wins in a field that changed on both sides: ``"local"`` or ``"remote"``."""
     END_USER_UPDATE: bool = False
     """Let updates reach the end-user details of all the customer's subscriptions too."""
+    CARDS_BY_SSO: bool = True
+    """Where 2Checkout lists a customer's cards without tokens, ask once more by a single sign-on token, which is where
+    it documents them. False: such cards are shown, and cannot be deleted from here."""
     PUSH_ON_SAVE: bool = True
     """Wake a worker after each save. False: saves only mark the row; the sweep, the command or the admin push it."""
     BATCH_SIZE: int = 100

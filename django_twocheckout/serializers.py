@@ -27,12 +27,15 @@ from .models import Customer
 @dataclass(frozen=True)
 class Card:
     """A card on file at 2Checkout, as just fetched. The token is transient: never stored, logged, or part of an
-    address."""
+    address. ``subscriptions``: those that 2Checkout names with the card, most often none. ``reason``: why the token
+    could not be had, in 2Checkout's words where it gave any, for people."""
 
     type: str = ""
     last_digits: str = ""
     expiry: str = ""
     token: str = field(default="", repr=False)
+    subscriptions: tuple[str, ...] = ()
+    reason: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         parts = [self.type or "Card", f"•••• {self.last_digits}" if self.last_digits else "", self.expiry]
@@ -59,7 +62,19 @@ def _read_card(card: Any) -> Card:
     if not expiry and _first(card, "ExpirationMonth") and _first(card, "ExpirationYear"):
         expiry = f"{_first(card, 'ExpirationMonth').zfill(2)}/{_first(card, 'ExpirationYear')}"
     digits = re.sub(r"\D", "", _first(card, "LastDigits", "Last4", "CardNumber"))
-    return Card(_first(card, "CardType", "Type")[:40], digits[-4:], expiry[:10], str(token))
+    return Card(_first(card, "CardType", "Type")[:40], digits[-4:], expiry[:10], str(token), _subscriptions(card))
+
+
+def _subscriptions(card: Mapping[str, Any]) -> tuple[str, ...]:
+    """The subscriptions that the card itself names: one reference, or a list of references or objects."""
+    named = card.get("SubscriptionReference") or card.get("SubscriptionReferences") or card.get("Subscriptions") or []
+    items = named if isinstance(named, list) else [named]
+    references = [item.get("SubscriptionReference") if isinstance(item, Mapping) else item for item in items]
+    return tuple(
+        _first({"reference": reference}, "reference")[:40]
+        for reference in references
+        if reference and isinstance(reference, str | int)
+    )
 
 
 def _first(card: Mapping[str, Any], *names: str) -> str:

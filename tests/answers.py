@@ -30,6 +30,10 @@ CREATED = "601952421"
 # https://docs.2checkout.com/soap-api-reference/soap-api-6.0/api-responses/customer: the token only when asked for.
 CARD = {"CardType": "Visa", "LastDigits": "1111", "ExpirationDate": "12/2029", "TransientToken": {"Token": "t-1"}}
 
+# https://docs.2checkout.com/api-reference/reference/single-sign-on: a link of the form documented there.
+SIGN_ON_TOKEN = "0123456789abcdef0123456789abcdef01234567"
+SIGN_ON_LINK = f"https://store.example/order/checkout.php?PRODS=1&logintoken={SIGN_ON_TOKEN}"
+
 # https://docs.2checkout.com/api-reference/reference/customers, DELETE credit-card, 400 "Not deleted".
 CARD_NOT_DELETED_REST = {
     "Deleted": False,

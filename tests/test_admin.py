@@ -5,14 +5,12 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
 from django_twocheckout import sync
-from django_twocheckout.admin.cards import MOST_CUSTOMERS
 from django_twocheckout.models import Customer
 
 from .conftest import ADA
@@ -298,130 +296,6 @@ def test_buttons__are_no_links(admin_client, ada, button):
     assert admin_client.post(f"{LIST}4711/{button}/").status_code == 404
 
 
-# Deleting cards.
-
-
-@pytest.fixture
-def with_cards(pushed, twocheckout):
-    twocheckout.add_card(pushed.customer_reference, "Visa", "1111")
-    twocheckout.add_card(pushed.customer_reference, "Mastercard", "4444", subscription="SUB-42")
-    return pushed
-
-
-def choices(page):
-    """What can be chosen on the page: label to value."""
-    found = re.findall(r'name="card"[^>]*value="([^"]+)"[^>]*>\s*<label[^>]*>([^<]+)', page.content.decode())
-    return {unescape(label): unescape(value) for value, label in found}
-
-
-def tokens(twocheckout):
-    return list(twocheckout._tokens)
-
-
-def test_cards__chosen_confirmed_deleted(admin_client, with_cards, twocheckout):
-    page = act(admin_client, "choose_cards", with_cards)
-    assert page.redirect_chain == [(f"{CARDS}?customer={with_cards.pk}", 302)]
-    assert "no-store" in page["Cache-Control"]
-    offered = choices(page)
-    assert list(offered) == ["Visa •••• 1111 12/2029, Ada Lovelace", "Mastercard •••• 4444 12/2029, Ada Lovelace"]
-
-    address = page.redirect_chain[-1][0]
-    visa = next(iter(offered.values()))
-    confirmation = admin_client.post(address, {"card": visa})
-    assert "This cannot be undone" in confirmation.content.decode()
-    assert "Visa •••• 1111" in confirmation.content.decode()
-    assert len(twocheckout.cards(with_cards.customer_reference)) == 2
-
-    done = admin_client.post(address, {"card": visa, "confirmed": "yes"}, follow=True)
-    assert done.redirect_chain == [(form(with_cards), 302)]
-    assert said(done) == ("success", "1 card deleted.")
-    assert twocheckout.cards(with_cards.customer_reference) == ["Mastercard 4444"]
-    with_cards.refresh_from_db()
-    assert len(with_cards.existing_cards) == 1
-    assert LogEntry.objects.get().get_change_message() == "Deleted a card at 2Checkout."
-
-
-def test_cards__tokens_stay_in_the_form(admin_client, with_cards, twocheckout, caplog):
-    address = f"{CARDS}?customer={with_cards.pk}"
-    page = admin_client.get(address)
-    visa = next(iter(choices(page).values()))
-    admin_client.post(address, {"card": visa, "confirmed": "yes"}, follow=True)
-    kept = str(list(Customer.objects.values())) + str(list(LogEntry.objects.values())) + caplog.text + address
-    assert not any(token in kept for token in tokens(twocheckout))
-
-
-@pytest.mark.parametrize("shape", ["rest", "rpc"])
-def test_cards__refused_in_2checkouts_words(admin_client, with_cards, twocheckout, shape):
-    twocheckout.behaviour.card_refusal = shape
-    address = f"{CARDS}?customer={with_cards.pk}"
-    chosen = list(choices(admin_client.get(address)).values())
-    level, words = said(admin_client.post(address, {"card": chosen, "confirmed": "yes"}, follow=True))
-    assert level == "warning"
-    assert words == (
-        "1 card deleted. 1 card not deleted. Ada Lovelace: Mastercard •••• 4444 12/2029: "
-        "Subscription SUB-42: The card is used by an active subscription (SIM_CARD_IN_USE)"
-    )
-    again = admin_client.post(address, {"card": chosen[1], "confirmed": "yes"}, follow=True)
-    assert said(again)[0] == "error"
-
-
-def test_cards__gone_already_is_success(admin_client, with_cards):
-    address = f"{CARDS}?customer={with_cards.pk}"
-    visa = next(iter(choices(admin_client.get(address)).values()))
-    for _ in range(2):
-        response = admin_client.post(address, {"card": visa, "confirmed": "yes"}, follow=True)
-        assert said(response) == ("success", "1 card deleted.")
-
-
-def test_cards__of_several_customers(admin_client, with_cards, twocheckout):
-    nobody = Customer.objects.create(**{**ADA, "first_name": "Nobody"})
-    bare = Customer.objects.create(**{**ADA, "first_name": "Bare"})
-    sync.push(bare)
-    page = act(admin_client, "choose_cards", with_cards, nobody, bare)
-    text = unescape(page.content.decode())
-    assert "Nobody Lovelace: No customer" in text or "Nobody Lovelace: 2Checkout" in text
-    assert "Bare Lovelace has no cards at 2Checkout." in text
-    address = page.redirect_chain[-1][0]
-    visa = next(iter(choices(page).values()))
-    done = admin_client.post(address, {"card": visa, "confirmed": "yes"}, follow=True)
-    assert done.redirect_chain == [(LIST, 302)]
-
-
-def test_cards__without_tokens(admin_client, with_cards, twocheckout):
-    twocheckout.behaviour.card_token = "none"
-    page = admin_client.get(f"{CARDS}?customer={with_cards.pk}")
-    assert choices(page) == {}
-    assert "2Checkout gave no token with which it could be deleted." in page.content.decode()
-
-
-def test_cards__too_many_customers(admin_client, db):
-    rows = [Customer.objects.create(**ADA) for _ in range(MOST_CUSTOMERS + 1)]
-    assert said(act(admin_client, "choose_cards", *rows)) == (
-        "warning",
-        "The cards of at most 20 customers can be shown at a time.",
-    )
-
-
-def test_cards__nothing_forged_or_old_is_taken(admin_client, with_cards, twocheckout):
-    address = f"{CARDS}?customer={with_cards.pk}"
-    visa = next(iter(choices(admin_client.get(address)).values()))
-    for card in ([], ["forged"], [visa[:-1] + "x"]):
-        level, words = said(admin_client.post(address, {"card": card, "confirmed": "yes"}, follow=True))
-        assert (level, words[:25]) == ("warning", "Choose at least one card.")
-    with time_machine.travel(timezone.now() + timedelta(minutes=16)):
-        response = admin_client.post(address, {"card": visa, "confirmed": "yes"}, follow=True)
-        assert said(response)[0] == "warning"
-    assert len(twocheckout.cards(with_cards.customer_reference)) == 2
-
-
-def test_cards__a_row_deleted_meanwhile(admin_client, with_cards):
-    address = f"{CARDS}?customer={with_cards.pk}"
-    visa = next(iter(choices(admin_client.get(address)).values()))
-    Customer.objects.all().delete()
-    admin_client.post(address, {"card": visa, "confirmed": "yes"})
-    assert "There is no card to choose." in admin_client.get(address).content.decode()
-
-
 # Who may do what.
 
 
@@ -430,7 +304,6 @@ def test_cards__a_row_deleted_meanwhile(admin_client, with_cards):
     [
         ("push_customer", "push_now", "Push now", "push"),
         ("pull_customer", "refetch", "Re-fetch from 2Checkout", "refetch"),
-        ("delete_card", "choose_cards", "Delete cards…", None),
     ],
 )
 def test_permissions(support, pushed, twocheckout, permission, action, label, button):
@@ -438,21 +311,14 @@ def test_permissions(support, pushed, twocheckout, permission, action, label, bu
     assert label not in client.get(LIST).content.decode()
     assert label not in client.get(form(pushed)).content.decode()
     act(client, action, pushed)
-    if button:
-        assert client.post(f"{LIST}{pushed.pk}/{button}/").status_code == 403
-    else:
-        assert client.get(f"{CARDS}?customer={pushed.pk}").status_code == 403
-        assert client.post(f"{CARDS}?customer={pushed.pk}").status_code == 403
+    assert client.post(f"{LIST}{pushed.pk}/{button}/").status_code == 403
     assert twocheckout.requests == []
 
     client = support(permission)
     assert label in client.get(LIST).content.decode()
     assert label in client.get(form(pushed)).content.decode()
     act(client, action, pushed)
-    if button:
-        assert client.post(f"{LIST}{pushed.pk}/{button}/").status_code == 302
-    else:
-        assert client.get(f"{CARDS}?customer={pushed.pk}").status_code == 200
+    assert client.post(f"{LIST}{pushed.pk}/{button}/").status_code == 302
 
 
 def test_permissions__nobody_in_particular(client, pushed):

@@ -71,6 +71,7 @@ def test_unknown_key(settings, key, hint):
         ({"REFERENCE_PREFIX": "x" * 201}, "twocheckout.E006"),
         ({"CONFLICT": "mine"}, "twocheckout.E006"),
         ({"READ_BEFORE_WRITE": "yes"}, "twocheckout.E006"),
+        ({"CARDS_BY_SSO": "no"}, "twocheckout.E006"),
         ({"PUSH_ON_SAVE": 1}, "twocheckout.E006"),
         ({"END_USER_UPDATE": None}, "twocheckout.E006"),
         ({"BATCH_SIZE": 0}, "twocheckout.E006"),

@@ -553,6 +553,83 @@ def test_messages__codes_and_wide_spaces_are_cleaned_too(client, responses):
     assert str(caught.value) == "POST customers/: 400 BAD … Bad address …"
 
 
+ACCOUNT = BASE + "customers/dj-1/account/payment_methods/?ValidityTime=30"
+TOKEN, LINK = answers.SIGN_ON_TOKEN, answers.SIGN_ON_LINK
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        LINK,
+        f" {LINK}&other=1#top ",
+        {"Url": LINK},
+        {"SingleSignOnURL": LINK},
+        {"Token": TOKEN},
+        {"TokenType": "single-sign-on", "Token": TOKEN, "Url": "https://store.example/?token=elsewhere"},
+        {"Expires": 10, "Token": None, "Url": f"https://store.example/?a=1&ssoToken={TOKEN}"},
+        TOKEN,
+    ],
+)
+def test_sign_on__every_form_of_the_link(client, responses, answer):
+    responses.get(ACCOUNT, json=answer)
+    responses.get(f"{BASE}customers/?ssotoken={TOKEN}", json={**answers.CUSTOMER, "CustomerReference": 601952421})
+
+    assert client.retrieve_customer_by_sign_on("dj-1") == answers.CUSTOMER
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [False, 5, [LINK], {}, {"Url": None}, {"Token": {"Token": TOKEN}}, "https://store.example/?a=1", "no link"],
+)
+def test_sign_on__no_token_in_the_answer(client, responses, answer):
+    responses.get(ACCOUNT, json=answer)
+
+    with pytest.raises(UnreadableAnswer, match="holds no token"):
+        client.retrieve_customer_by_sign_on("dj-1")
+
+
+def test_sign_on__the_answer_is_no_customer(client, responses):
+    responses.get(ACCOUNT, json=LINK)
+    responses.get(f"{BASE}customers/?ssotoken={TOKEN}", json=[])
+
+    with pytest.raises(UnreadableAnswer, match="not a customer"):
+        client.retrieve_customer_by_sign_on("dj-1")
+
+
+def test_sign_on__its_token_is_told_to_nobody(client, responses):
+    responses.get(ACCOUNT, json=LINK)
+    words = {"error_code": "E", "message": f"{TOKEN} of dj-1 expired"}
+    responses.get(f"{BASE}customers/?ssotoken={TOKEN}", json=words, status=400)
+
+    with pytest.raises(RequestRejected) as caught:
+        client.retrieve_customer_by_sign_on("dj-1")
+    assert str(caught.value) == "GET customers/: 400 E … of dj-1 expired"
+    assert caught.value.words == "… of dj-1 expired (E)"
+
+
+def test_sign_on__connection_fails(client, responses):
+    responses.get(ACCOUNT, json=LINK)
+    responses.get(f"{BASE}customers/?ssotoken={TOKEN}", body=requests.ConnectionError(f"/?ssotoken={TOKEN}"))
+
+    with pytest.raises(ConnectionFailed) as caught:
+        client.retrieve_customer_by_sign_on("dj-1")
+    assert str(caught.value) == "GET customers/: ConnectionError"
+
+
+def test_logs__of_the_http_library_tell_no_sign_on_token(twocheckout, caplog):
+    caplog.set_level(logging.DEBUG)
+    client = TwoCheckoutClient(**CREDENTIALS, base_url=twocheckout.url)
+    reference = twocheckout.add_customer(FirstName="Ada")
+    assert client.retrieve_customer_by_sign_on(reference)["FirstName"] == "Ada"
+    url = f"{client.base_url}customers/?ssotoken={TOKEN}"
+    logging.getLogger("urllib3.connection").warning("Failed to parse headers (url=%s): %s", url, "why")
+
+    [token] = twocheckout._sign_ons
+    assert [line for line in caplog.messages if "/rest/6.0/customers/… HTTP/1.1" in line]
+    assert not [line for line in caplog.messages if token in line or TOKEN in line or reference in line]
+    assert token not in repr(twocheckout.requests) + " ".join(map(str, twocheckout.requests))
+
+
 def test_logs__of_the_http_library_tell_no_address(httpserver, local_client, caplog):
     caplog.set_level(logging.DEBUG)
     httpserver.expect_request("/rest/6.0/customers/ada@example.org/credit-card/t-secret").respond_with_json(

@@ -16,6 +16,7 @@ def test_defaults(settings):
         "READ_BEFORE_WRITE": True,
         "CONFLICT": "local",
         "END_USER_UPDATE": False,
+        "CARDS_BY_SSO": True,
         "PUSH_ON_SAVE": True,
         "BATCH_SIZE": 100,
         "CONCURRENCY": 4,

@@ -138,6 +138,9 @@ def test_read__names_what_cannot_be_stored(answer, named):
         ([{"CardType": "Visa", "Token": "t-1"}], [Card("Visa", token="t-1")]),
         ([{"CardNumber": "4111 1111 1111 1234"}], [Card(last_digits="1234")]),
         ([{"ExpirationMonth": 3, "ExpirationYear": 2030}], [Card(expiry="03/2030")]),
+        ([{"CardType": "Visa", "SubscriptionReference": "S1"}], [Card("Visa", subscriptions=("S1",))]),
+        ([{"SubscriptionReferences": ["S1", None, 2]}], [Card(subscriptions=("S1", "2"))]),
+        ([{"Subscriptions": [{"SubscriptionReference": "S1"}, {}, []]}], [Card(subscriptions=("S1",))]),
     ],
 )
 def test_cards__every_shape(cards, expected):

@@ -1138,6 +1138,98 @@ def test_cards__of_a_customer_that_2checkout_does_not_have(ada, pushed, twocheck
     assert pushed.lease_until is None
 
 
+def asked(vendor):
+    """The requests by what they are, without references."""
+    return [
+        "account" if "/account/" in request.path else "signed on" if "ssotoken" in request.query else request.method
+        for request in vendor.requests
+    ]
+
+
+def test_cards__signed_on_only_where_a_token_is_missing(with_cards, twocheckout):
+    assert all(card.token for card in sync.cards(with_cards))
+    assert asked(twocheckout) == ["GET"]
+
+
+@pytest.mark.parametrize("answer", ["link", "object", "token"])
+def test_cards__tokens_by_single_sign_on(with_cards, twocheckout, answer):
+    twocheckout.behaviour.set(card_token="none", sign_on_answer=answer)
+    visa, mastercard = sync.cards(with_cards)
+    assert asked(twocheckout) == ["GET", "account", "signed on"]
+    assert (str(visa), str(mastercard)) == ("Visa •••• 1111 12/2029", "Mastercard •••• 4444 12/2029")
+    sync.delete_card(with_cards, visa.token)
+    assert twocheckout.cards(with_cards.customer_reference) == ["Mastercard 4444"]
+    with pytest.raises(CardNotDeleted):
+        sync.delete_card(with_cards, mastercard.token)
+
+
+def test_cards__listed_by_single_sign_on_alone(with_cards, twocheckout):
+    twocheckout.behaviour.set(cards_by_sign_on_only=True, card_names_subscription=True)
+    visa, mastercard = sync.cards(with_cards)
+    assert (visa.subscriptions, mastercard.subscriptions) == ((), ("SUB-42",))
+    assert visa.token
+
+
+def test_cards__single_sign_on_switched_off(with_cards, twocheckout, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "CARDS_BY_SSO": False}
+    twocheckout.behaviour.card_token = "none"
+    assert [(card.token, card.reason) for card in sync.cards(with_cards)] == [("", ""), ("", "")]
+    assert asked(twocheckout) == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("switches", "reason"),
+    [
+        ({"sign_on": False}, "Not found (SIM_NO_SUCH_PATH)"),
+        ({"sign_on_answer": "nothing"}, "holds no token"),
+        ({"sign_on_seconds": -1}, "The token … is not valid (SIM_SIGN_ON_TOKEN)"),
+    ],
+)
+def test_cards__what_fails_the_second_way_hides_nothing(with_cards, twocheckout, caplog, switches, reason):
+    twocheckout.behaviour.set(card_token="none", **switches)
+    visa, mastercard = sync.cards(with_cards)
+    assert (str(visa), str(mastercard)) == ("Visa •••• 1111 12/2029", "Mastercard •••• 4444 12/2029")
+    assert (visa.token, mastercard.token) == ("", "")
+    assert reason in visa.reason
+    assert "no card tokens by single sign-on" in caplog.text
+    assert not any(token in caplog.text + visa.reason + repr(visa) for token in twocheckout._sign_ons)
+
+
+def test_cards__the_first_way_fails(with_cards, twocheckout):
+    twocheckout.fail("503")
+    with pytest.raises(ServerFailed):
+        sync.cards(with_cards)
+    assert asked(twocheckout) == ["GET"]
+
+
+def test_cards__signed_on_as_another_customer(pushed, responses, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "BASE_URL": BASE}
+    bare = {"CardType": "Visa", "LastDigits": "1111", "ExpirationDate": "12/2029"}
+    theirs = {**answers.CUSTOMER, "CustomerReference": pushed.customer_reference, "ExistingCards": [bare]}
+    responses.get(f"{BASE}customers/{pushed.customer_reference}/?includePaymentData=true", json=theirs)
+    responses.get(f"{BASE}customers/{pushed.customer_reference}/account/payment_methods/", json=answers.SIGN_ON_LINK)
+    another = {**answers.CUSTOMER, "CustomerReference": "7", "ExistingCards": [answers.CARD]}
+    responses.get(f"{BASE}customers/?ssotoken={answers.SIGN_ON_TOKEN}", json=another)
+    [card] = sync.cards(pushed)
+    assert (card.token, "another customer" in card.reason) == ("", True)
+
+
+def test_cards__a_token_goes_to_no_other_card(pushed, responses, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "BASE_URL": BASE}
+    address = f"{BASE}customers/{pushed.customer_reference}/"
+    customer = {**answers.CUSTOMER, "CustomerReference": pushed.customer_reference}
+    first = [{"CardType": "Visa", "LastDigits": "1111"}, {"CardType": "Visa", "LastDigits": "2222", "Token": "t-2"}]
+    second = [{"CardType": "Visa", "LastDigits": "3333", "Token": "t-3"}, {**first[1], "Token": "t-2b"}]
+    responses.get(f"{address}?includePaymentData=true", json={**customer, "ExistingCards": first})
+    responses.get(f"{address}account/payment_methods/", json=answers.SIGN_ON_LINK)
+    responses.get(f"{BASE}customers/", json={**customer, "ExistingCards": second})
+    assert [(card.last_digits, card.token) for card in sync.cards(pushed)] == [
+        ("1111", ""),
+        ("2222", "t-2"),
+        ("3333", "t-3"),
+    ]
+
+
 def test_cards__answered_with_another_customer(pushed, responses, settings):
     settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "BASE_URL": BASE}
     responses.get(

@@ -240,6 +240,49 @@ def test_tokens_are_transient(vendor):
     assert ask(vendor, "DELETE", f"customers/dj-1/credit-card/{token}")[0] == 404
 
 
+def test_single_sign_on(vendor):
+    create(vendor)
+    vendor.add_card("dj-1", subscription="SUB-1")
+    vendor.behaviour.set(card_token="none", cards_by_sign_on_only=True, card_names_subscription=True)
+    assert ask(vendor, "GET", "customers/dj-1/?includePaymentData=true")[1]["ExistingCards"] == []
+    account = "customers/dj-1/account/payment_methods/"
+    status, link = ask(vendor, "GET", account)
+    token = link.partition("logintoken=")[2]
+    assert (status, len(token)) == (200, 40)
+    status, customer = ask(vendor, "GET", f"customers/?ssotoken={token}")
+    assert (status, customer["CustomerReference"]) == (200, "601952421")
+    [card] = customer["ExistingCards"]
+    assert card["SubscriptionReference"] == "SUB-1"
+    assert ask(vendor, "DELETE", f"customers/dj-1/credit-card/{card['TransientToken']['Token']}")[0] == 400
+
+    vendor.behaviour.sign_on_answer = "object"
+    assert list(ask(vendor, "GET", account)[1]) == ["Url"]
+    vendor.behaviour.sign_on_answer = "token"
+    assert list(ask(vendor, "GET", account)[1]) == ["Token"]
+    vendor.behaviour.sign_on_answer = "nothing"
+    assert ask(vendor, "GET", account) == (200, {})
+    assert ask(vendor, "GET", "customers/nobody/account/payment_methods/")[0] == 404
+    assert ask(vendor, "GET", "customers/dj-1/account/elsewhere/")[0] == 404
+    assert ask(vendor, "POST", account, {})[0] == 405
+    vendor.behaviour.sign_on = False
+    assert ask(vendor, "GET", account)[0] == 404
+
+
+def test_single_sign_on__is_good_for_seconds(vendor):
+    create(vendor)
+    account = "customers/dj-1/account/user_data/"
+    assert ask(vendor, "GET", "customers/?ssotoken=forged")[0] == 400
+    assert ask(vendor, "GET", "customers/")[0] == 400
+    for query, seconds in (("", 10), ("?ValidityTime=30", 30)):
+        began = time.time()
+        ask(vendor, "GET", account + query)
+        until = list(vendor._sign_ons.values())[-1][1]
+        assert seconds <= until - began < seconds + 5
+    vendor.behaviour.sign_on_seconds = -1
+    token = ask(vendor, "GET", account)[1].partition("logintoken=")[2]
+    assert ask(vendor, "GET", f"customers/?ssotoken={token}")[0] == 400
+
+
 def test_rate_limit(vendor):
     vendor.behaviour.rate_limit = 2
     assert [ask(vendor, "GET", "customers/1/")[0] for _ in range(3)] == [404, 404, 429]

@@ -1,11 +1,14 @@
-"""The page that deletes cards: fetches them live, lets a person choose, asks once more, and deletes.
+"""The cards' page: fetches them live, shows what each is and pays for, and deletes the chosen ones after a question.
 
 A token lives in the form of this page alone, signed and for a few minutes: never in a database, a log or an address.
+Why a card was not deleted is shown on the answer to that very request and kept nowhere, for 2Checkout's words may quote
+anything.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import admin, messages
@@ -20,8 +23,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from .. import sync
-from ..exceptions import TwoCheckoutError
+from ..exceptions import CardNotDeleted, RequestRejected, TwoCheckoutError
 from ..models import Customer, Source
+from ..serializers import Card
 from .pages import Pages
 
 #: Seconds for which a page's choice is good.
@@ -33,12 +37,34 @@ _SALT = "twocheckout.card"
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A card that can be chosen: who has it, what a person reads of it, and the sealed token."""
+class Refused:
+    """A card that stayed: whose it is, what a person reads of it, why, and the subscriptions that were named."""
 
     customer: str
-    card: str
+    label: str
+    words: str
+    subscriptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table. Without a seal it cannot be chosen; the remark says why that is, or why it was refused."""
+
+    card: Card
+    label: str
     sealed: str
+    subscriptions: tuple[str, ...]
+    remark: str
+    refused: bool
+
+
+@dataclass
+class Holder:
+    """A customer on the page, with the cards as they are now, or the reason why they cannot be told."""
+
+    customer: Customer
+    rows: list[Row] = field(default_factory=list)
+    problem: str = ""
 
 
 def seal(customer: Customer, card: str, token: str) -> str:
@@ -52,8 +78,34 @@ def unseal(sealed: str) -> dict[str, str]:
     return facts
 
 
+def _row(customer: Customer, card: Card, refusals: list[Refused]) -> Row:
+    """The line for this card; a refusal that is about it is taken off the list."""
+    label = f"{customer}: {card}"
+    refused = next((one for one in refusals if (one.customer, one.label) == (str(customer.pk), label)), None)
+    subscriptions, remark = card.subscriptions, ""
+    if refused:
+        refusals.remove(refused)
+        subscriptions = tuple(dict.fromkeys([*subscriptions, *refused.subscriptions]))
+        remark = _("It was not deleted: %(reason)s") % {"reason": refused.words}
+    elif not card.token:
+        remark = _("It cannot be deleted here, for 2Checkout gave no token for it.")
+        if card.reason:
+            remark += " " + _("Single sign-on gave none either: %(reason)s") % {"reason": card.reason}
+    sealed = seal(customer, label, card.token) if card.token else ""
+    return Row(card, label, sealed, subscriptions, remark, refused is not None)
+
+
+def _entry(error: RequestRejected) -> str:
+    """What the admin's log says of a refusal: 2Checkout's code, and none of its words."""
+    reasons = error.reasons if isinstance(error, CardNotDeleted) else ()
+    code = error.code or next((reason.code for reason in reasons if reason.code), "") or str(error.status or "")
+    if not code:
+        return _("Deleting a card was refused by 2Checkout.")
+    return _("Deleting a card was refused by 2Checkout (%(code)s).") % {"code": code}
+
+
 class CardsPage(Pages):
-    """The part of the customers' admin that deletes cards."""
+    """The part of the customers' admin that shows and deletes cards."""
 
     @admin.action(description=gettext_lazy("Delete cards…"), permissions=["delete_card"])
     def choose_cards(self, request: HttpRequest, queryset: QuerySet[Customer]) -> HttpResponse | None:
@@ -69,11 +121,14 @@ class CardsPage(Pages):
         return [path("cards/", self.wrapped(self.cards_view), name="twocheckout_customer_cards"), *super().get_urls()]
 
     def cards_view(self, request: HttpRequest) -> HttpResponse:
-        """GET shows the cards as 2Checkout has them now; POST asks once more, then deletes."""
+        """GET shows the cards as 2Checkout has them now; POST asks once more, then deletes.
+
+        After a refusal the page stays, fetched anew, with the reason beside the card.
+        """
         if not (self.has_delete_card_permission(request) and self.has_view_permission(request)):
             raise PermissionDenied
         if request.method != "POST":
-            return self._choose(request)
+            return self._show(request)
         chosen = self._chosen(request)
         if not chosen:
             self.message_user(
@@ -81,34 +136,58 @@ class CardsPage(Pages):
             )
             return HttpResponseRedirect(request.get_full_path())
         if "confirmed" not in request.POST:
-            return self._page(request, confirm=[Choice("", facts["card"], sealed) for sealed, facts in chosen])
-        self._delete(request, [facts for _sealed, facts in chosen])
-        return self._back(request)
+            title = ngettext("Delete this card at 2Checkout?", "Delete these cards at 2Checkout?", len(chosen))
+            return self.page(request, "delete_cards.html", title, chosen=chosen, one=self._one(request))
+        refusals = self._delete(request, [facts for _sealed, facts in chosen])
+        return self._show(request, refusals) if refusals else self._back(request)
 
-    def _choose(self, request: HttpRequest) -> HttpResponse:
-        choices, problems = [], []
-        pks = [pk for pk in request.GET.getlist("customer") if pk.isdigit()][:MOST_CUSTOMERS]
-        for customer in self.get_queryset(request).filter(pk__in=pks):
-            try:
-                cards = sync.cards(customer)
-            except TwoCheckoutError as error:
-                problems.append(f"{customer}: {error.words}")
-                continue
-            if not cards:
-                problems.append(_("%(customer)s has no cards at 2Checkout.") % {"customer": customer})
-            for card in cards:
-                label = f"{customer}: {card}"
-                if card.token:
-                    choices.append(Choice(str(customer), str(card), seal(customer, label, card.token)))
-                else:
-                    problems.append(
-                        _("%(card)s: 2Checkout gave no token with which it could be deleted.") % {"card": label}
-                    )
-        return self._page(request, choices=choices, problems=problems)
+    # What is shown.
 
-    def _page(self, request: HttpRequest, **content: Any) -> HttpResponse:
+    def _show(self, request: HttpRequest, refusals: Iterable[Refused] = ()) -> HttpResponse:
+        remaining = list(refusals)
+        holders = [self._holder(customer, remaining) for customer in self._customers(request)]
+        problems = [f"{one.label}: {one.words}" for one in remaining]
+        if any(holder.problem for holder in holders):
+            problems += self._pause()
+        one = self._one(request)
+        title = _("Cards of %(customer)s at 2Checkout") % {"customer": one} if one else _("Cards at 2Checkout")
+        choosable = any(row.sealed for holder in holders for row in holder.rows)
         # The page holds tokens; the admin lets no browser or proxy store any of its pages.
-        return self.page(request, "delete_cards.html", _("Delete cards at 2Checkout"), **content)
+        return self.page(request, "cards.html", title, holders=holders, one=one, problems=problems, choosable=choosable)
+
+    @staticmethod
+    def _holder(customer: Customer, refusals: list[Refused]) -> Holder:
+        try:
+            cards = sync.cards(customer)
+        except TwoCheckoutError as error:
+            if customer.customer_reference:
+                return Holder(
+                    customer, problem=_("The cards could not be fetched: %(reason)s") % {"reason": error.words}
+                )
+            return Holder(customer, problem=_("2Checkout does not have this customer yet."))
+        return Holder(customer, [_row(customer, card, refusals) for card in cards])
+
+    @staticmethod
+    def _pause() -> list[str]:
+        account = sync.look()
+        if not (account and account.paused_until):
+            return []
+        return [
+            _("There is trouble with the whole account, not only with this customer: %(reason)s")
+            % {"reason": account.reason}
+        ]
+
+    def _customers(self, request: HttpRequest) -> QuerySet[Customer]:
+        """The customers that the address names and this person may see."""
+        pks = [pk for pk in request.GET.getlist("customer") if pk.isdecimal() and len(pk) < 19][:MOST_CUSTOMERS]
+        return self.get_queryset(request).filter(pk__in=pks)
+
+    def _one(self, request: HttpRequest) -> Customer | None:
+        """The customer whom the page is about, if it is about one."""
+        customers = list(self._customers(request)[:2])
+        return customers[0] if len(customers) == 1 else None
+
+    # What is done.
 
     @staticmethod
     def _chosen(request: HttpRequest) -> list[tuple[str, dict[str, str]]]:
@@ -120,32 +199,46 @@ class CardsPage(Pages):
                 continue
         return chosen
 
-    def _delete(self, request: HttpRequest, chosen: list[dict[str, str]]) -> None:
+    def _delete(self, request: HttpRequest, chosen: list[dict[str, str]]) -> list[Refused]:
+        """Delete the cards one by one and say how many went; those that stayed, and why."""
         deleted, refusals = 0, []
         for facts in chosen:
             customer = self.get_queryset(request).filter(pk=facts["customer"]).first()
             if customer is None:
-                continue
-            try:
-                sync.delete_card(customer, facts["token"], source=Source.USER, user=request.user.pk)
-            except TwoCheckoutError as error:
-                refusals.append(f"{facts['card']}: {error.words}")
+                refusals.append(Refused("", facts["card"], _("This customer is no longer here.")))
+            elif refused := self._refused(request, customer, facts):
+                refusals.append(refused)
             else:
                 deleted += 1
-                self.log_change(request, customer, _("Deleted a card at 2Checkout."))
         parts = []
         if deleted:
             parts.append(ngettext("%(count)d card deleted.", "%(count)d cards deleted.", deleted) % {"count": deleted})
         if refusals:
-            kept = ngettext("%(count)d card not deleted.", "%(count)d cards not deleted.", len(refusals))
-            parts += [kept % {"count": len(refusals)}, *refusals]
+            kept = ngettext(
+                "%(count)d card not deleted; the reason stands below.",
+                "%(count)d cards not deleted; the reasons stand below.",
+                len(refusals),
+            )
+            parts.append(kept % {"count": len(refusals)})
         level = messages.SUCCESS if not refusals else messages.WARNING if deleted else messages.ERROR
         self.message_user(request, " ".join(parts), level)
+        return refusals
 
-    @staticmethod
-    def _back(request: HttpRequest) -> HttpResponse:
+    def _refused(self, request: HttpRequest, customer: Customer, facts: dict[str, str]) -> Refused | None:
+        """Delete this card; why it stayed, or None if it is gone."""
+        try:
+            sync.delete_card(customer, facts["token"], source=Source.USER, user=request.user.pk)
+        except TwoCheckoutError as error:
+            if isinstance(error, RequestRejected):
+                self.log_change(request, customer, _entry(error))
+            reasons = error.reasons if isinstance(error, CardNotDeleted) else ()
+            subscriptions = tuple(reason.subscription for reason in reasons if reason.subscription)
+            return Refused(facts["customer"], facts["card"], error.words, subscriptions)
+        self.log_change(request, customer, _("Deleted a card at 2Checkout."))
+        return None
+
+    def _back(self, request: HttpRequest) -> HttpResponse:
         """To the customer's form if it is about one customer, else to the list."""
-        pks = request.GET.getlist("customer")
-        if len(pks) == 1 and pks[0].isdigit():
-            return redirect(reverse("admin:twocheckout_customer_change", args=pks))
+        if one := self._one(request):
+            return redirect(reverse("admin:twocheckout_customer_change", args=[one.pk]))
         return redirect(reverse("admin:twocheckout_customer_changelist"))

@@ -18,10 +18,10 @@ from django.db import router
 
 from .. import signals
 from ..client import TwoCheckoutClient
-from ..exceptions import CustomerBusy, NotFound, TwoCheckoutError, UnreadableAnswer
+from ..exceptions import CustomerBusy, NotFound, TwoCheckoutError
 from ..managers import CustomerQuerySet
 from ..models import Customer, Source, Verb
-from ..serializers import Card, read, read_cards
+from ..serializers import Card
 from . import exchange, gate, history, jobs, rows
 from .connection import current_client
 from .drain import ROUNDS, Drain, Keys
@@ -29,6 +29,7 @@ from .ending import Sweep, end_pulls, end_pushes, pull_one, push_one, tell
 from .exchange import Claim, Outcome
 from .gate import arrange, look, resume
 from .status import Slot, Status, status, throughput
+from .tokens import cards_of
 
 __all__ = [
     "Keys", "Slot", "Status", "Sweep", "arrange", "cards", "delete_card", "jobs", "look", "plans", "pull", "pull_each",
@@ -147,14 +148,12 @@ def pull(customer: Customer, *, source: Source = Source.CODE, user: Any = "") ->
 def cards(customer: Customer) -> list[Card]:
     """Fetch the customer's cards with their transient tokens. Nothing is stored.
 
+    Where 2Checkout lists them without tokens, it is asked once more by single sign-on, unless ``CARDS_BY_SSO`` is
+    False; a card whose token could not be had by either way has none, and its ``reason`` says why.
     Raises NotFound where 2Checkout does not have the customer, or another TwoCheckoutError, or ConfigurationError.
     """
     row = _rows(_home(customer)).get(pk=customer.pk)
-    reference = _reference(row)
-    information = current_client().retrieve_customer(reference, include_payment_data=True)
-    if read(information).reference != reference:
-        raise UnreadableAnswer("2Checkout answered with another customer than the one asked for.")
-    return read_cards(information)
+    return cards_of(row.pk, _reference(row), current_client())
 
 
 def delete_card(customer: Customer, token: str, *, source: Source = Source.CODE, user: Any = "") -> None:

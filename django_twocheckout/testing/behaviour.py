@@ -63,6 +63,18 @@ class Behaviour:
     card_token: Literal["object", "text", "none"] = "object"
     #: What ``includePaymentData`` brings; the pages contradict each other.
     token_seconds: float = 600
+    card_names_subscription: bool = False
+    #: Whether a card says which subscription is paid with it.
+    cards_by_sign_on_only: bool = False
+    #: Whether ``ExistingCards`` is empty but for a customer who is retrieved by a single sign-on token.
+
+    # Single sign-on
+    sign_on: bool = True
+    #: Whether the account may make links to a shopper's account; else the address does not exist.
+    sign_on_answer: Literal["link", "object", "token", "nothing"] = "link"
+    #: The link alone, as documented for the sibling API; under a name; only the token, under a name; neither.
+    sign_on_seconds: float | None = None
+    #: How long its token is good; None for what the request asks, or 10 (documented).
 
     # Limits
     rate_limit: int | None = None

@@ -1,4 +1,4 @@
-"""The vendor in a box: a WSGI application with 2Checkout's four customer operations, a memory, and a request log.
+"""The vendor in a box: a WSGI application with 2Checkout's customer operations, a memory, and a request log.
 
 It shares no code with the client, so that each checks the other. What the documentation leaves open is a switch
 (:mod:`.behaviour`), what can go wrong is on demand (:mod:`.faults`).
@@ -33,6 +33,7 @@ DERIVED = ["CustomerReference", "AvangateCustomerReference", "Enabled", "Trial",
 DUPLICATE = (
     "The External ID you entered is used by another customer account. Please enter a new External ID and try again."
 )
+PAGES = frozenset({"my_license", "my_products", "payment_methods", "user_data", "order_lookup", "faq"})
 NOWHERE = frozenset({"XX", "ZZ", "QQ", "AA"})
 
 Environ = dict[str, Any]
@@ -63,7 +64,7 @@ class LoggedRequest:
     number: int
     method: str
     path: str = field(repr=False)
-    query: dict[str, str]
+    query: dict[str, str] = field(repr=False)
     body: Any = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     began: float
@@ -112,6 +113,7 @@ class FakeTwoCheckout:
         self._customers: dict[str, dict[str, Any]] = {}
         self._cards: dict[str, list[_Card]] = {}
         self._tokens: dict[str, tuple[str, _Card, float]] = {}
+        self._sign_ons: dict[str, tuple[str, float]] = {}
         self._faults: list[tuple[str, Fault, str | None]] = []
         self._standing: tuple[str, Fault] | None = None
         self._next = 601952421
@@ -314,15 +316,18 @@ class FakeTwoCheckout:
             raise Refused(404, "SIM_NO_SUCH_PATH", "Not found")
         operations: dict[tuple[str, int], Callable[[], Any]] = {
             ("POST", 0): lambda: self._create(logged.body or {}),
+            ("GET", 0): lambda: self._retrieve_by_sign_on(logged.query.get("ssotoken", "")),
             ("GET", 1): lambda: self._retrieve(segments[0], logged.query.get("includePaymentData") == "true"),
             ("PUT", 1): lambda: self._update(segments[0], logged.body or {}),
         }
+        if len(segments) == 3 and segments[1] == "account":
+            operations["GET", 3] = lambda: self._sign_on(segments[0], segments[2], logged.query.get("ValidityTime", ""))
         operation = operations.get((logged.method, len(segments)))
         if operation is None:
             raise Refused(405, "SIM_METHOD", "Method not allowed", headers={"Allow": "POST, HEAD, GET, PUT"})
         return operation()
 
-    # The four operations.
+    # The operations.
 
     def _create(self, body: dict[str, Any]) -> Any:
         information = self._checked(body, {})
@@ -333,6 +338,26 @@ class FakeTwoCheckout:
 
     def _retrieve(self, reference: str, payment_data: bool) -> dict[str, Any]:
         return self._echo(self._known(reference), payment_data)
+
+    def _sign_on(self, reference: str, page: str, validity: str) -> Any:
+        if not self.behaviour.sign_on or page not in PAGES:
+            raise Refused(404, "SIM_NO_SUCH_PATH", "Not found")
+        customer = self._known(reference)
+        seconds = self.behaviour.sign_on_seconds
+        if seconds is None:
+            seconds = float(validity) if validity.isdecimal() else 10
+        token = secrets.token_hex(20)
+        self._sign_ons[token] = (customer["CustomerReference"], time.time() + seconds)
+        link = f"https://store.example/myaccount/{page}/?logintoken={token}"
+        return {"link": link, "object": {"Url": link}, "token": {"Token": token}, "nothing": {}}[
+            self.behaviour.sign_on_answer
+        ]
+
+    def _retrieve_by_sign_on(self, token: str) -> dict[str, Any]:
+        reference, until = self._sign_ons.get(token, ("", 0.0))
+        if reference not in self._customers or time.time() > until:
+            raise Refused(400, "SIM_SIGN_ON_TOKEN", f"The token {token} is not valid")
+        return self._echo(self._customers[reference], True, signed_on=True)
 
     def _update(self, reference: str, body: dict[str, Any]) -> Any:
         customer = self._customers.get(reference) or (self._find(reference) if self.behaviour.put_by_external else None)
@@ -412,7 +437,7 @@ class FakeTwoCheckout:
         self._cards[reference] = []
         return reference
 
-    def _echo(self, customer: dict[str, Any], payment_data: bool) -> dict[str, Any]:
+    def _echo(self, customer: dict[str, Any], payment_data: bool, signed_on: bool = False) -> dict[str, Any]:
         """The customer as an answer shows it, which is not quite as it was sent."""
         behaviour, reference = self.behaviour, customer["CustomerReference"]
         answer = {name: value for name, value in customer.items() if name != "CustomerReference"}
@@ -425,21 +450,24 @@ class FakeTwoCheckout:
             answer["CountryCode"] = answer["CountryCode"].lower()
         if behaviour.language_echo == "blank":
             answer["Language"] = ""
-        answer["ExistingCards"] = [self._echo_card(reference, card, payment_data) for card in self._cards[reference]]
+        listed = self._cards[reference] if signed_on or not behaviour.cards_by_sign_on_only else []
+        answer["ExistingCards"] = [self._echo_card(reference, card, payment_data, signed_on) for card in listed]
         names = {"both": ["CustomerReference", "AvangateCustomerReference"]}.get(
             behaviour.reference_name, [behaviour.reference_name]
         )
         shown = int(reference) if behaviour.reference_as_number else reference
         return {**dict.fromkeys(names, shown), **answer}
 
-    def _echo_card(self, reference: str, card: _Card, payment_data: bool) -> Any:
+    def _echo_card(self, reference: str, card: _Card, payment_data: bool, signed_on: bool) -> Any:
         token = secrets.token_urlsafe(24)
         self._tokens[token] = (reference, card, time.time() + self.behaviour.token_seconds)
         if self.behaviour.card_shape == "texts":
             return token if payment_data else f"{card.type} {card.last_digits}"
         shown: dict[str, Any] = {"CardType": card.type, "LastDigits": card.last_digits, "ExpirationDate": card.expiry}
-        if payment_data and self.behaviour.card_token != "none":
-            shown["TransientToken"] = {"Token": token} if self.behaviour.card_token == "object" else token
+        if card.subscription and self.behaviour.card_names_subscription:
+            shown["SubscriptionReference"] = card.subscription
+        if signed_on or (payment_data and self.behaviour.card_token != "none"):
+            shown["TransientToken"] = token if self.behaviour.card_token == "text" else {"Token": token}
         return shown
 
     def _find(self, reference: str) -> dict[str, Any] | None:

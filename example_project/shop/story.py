@@ -229,9 +229,10 @@ class Story:
         """Choose the card on the admin's page, confirm, and return what the admin says."""
         address = reverse("admin:twocheckout_customer_cards") + f"?customer={customer.pk}"
         page = self.admin.get(address).content.decode()
-        for sealed, label in re.findall(r'value="([^"]+)">\s*<label[^>]*>([^<]+)', page):
+        for sealed, label in re.findall(r'name="card"[^>]*value="([^"]+)" aria-label="([^"]+)"', page):
             if digits in label:
                 answer = self.admin.post(address, {"card": sealed, "confirmed": "yes"}, follow=True).content.decode()
-                said = re.search(r'<ul class="messagelist">(.*?)</ul>', answer, re.DOTALL)
-                return re.sub(r"<[^>]+>", "", said[1]).strip() if said else "nothing"
+                said = re.findall(r'<ul class="messagelist">(.*?)</ul>', answer, re.DOTALL)
+                said += re.findall(r'id="tco-remark[^"]*">([^<]*)', answer)
+                return " ".join(" ".join(re.sub(r"<[^>]+>", "", words).split()) for words in said) or "nothing"
         return "no such card"

@@ -20,6 +20,7 @@ from .. import sync
 from ..models import Attempt, Customer, SyncState
 from .actions import PushAndPull
 from .cards import CardsPage
+from .differences import DifferencesPage
 from .filters import CardsFilter, CountryFilter, ReasonFilter, StaleFilter
 from .jobs import under_way
 from .paging import CappedPaginator
@@ -55,7 +56,7 @@ class CustomerForm(ModelForm):
         return str(self.cleaned_data["language"]).lower()
 
 
-class CustomerAdmin(PushAndPull, CardsPage, StatusPage):
+class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage):
     """Our fields are editable, 2Checkout's own are shown; saving pushes."""
 
     form = CustomerForm

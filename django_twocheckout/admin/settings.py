@@ -32,6 +32,8 @@ MEANINGS = {
     "RATE_LIMIT": gettext_lazy("The most requests of all workers together."),
     "MAX_ATTEMPTS": gettext_lazy("After so many unsuccessful tries a customer is failed."),
     "HISTORY_DAYS": gettext_lazy("How many days the history is kept."),
+    "CARDS_BY_SSO": gettext_lazy("Whether cards without tokens are asked for once more by single sign-on."),
+    "CONFIRM_ROWS": gettext_lazy("Actions of the admin on more customers than that ask once more."),
     "QUEUE": gettext_lazy("The Celery queue of our tasks."),
 }
 

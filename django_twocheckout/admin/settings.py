@@ -73,7 +73,7 @@ def _shown(name: str, value: Any, secret: Any) -> str:
         return HIDDEN
     text = _without_credentials(value) if name == "BASE_URL" else repr(value)
     # A key pasted under a second name is no less secret there.
-    return HIDDEN if secret and str(secret) in text else text
+    return HIDDEN if secret and (str(secret) in text or str(secret) in str(value)) else text
 
 
 def _without_credentials(url: Any) -> str:

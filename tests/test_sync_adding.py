@@ -188,7 +188,7 @@ def test_add__somebody_is_quicker(twocheckout, db, monkeypatch, external):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite in memory has one connection")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite in memory has one connection")
 def test_add__two_people_at_once(twocheckout):
     reference = add_without_external(twocheckout)
     barrier, ends = threading.Barrier(2), []

@@ -20,7 +20,7 @@ class Kept:
     """The customers that 2Checkout keeps when rows are deleted."""
 
     count: int
-    references: list[str]
+    references: list[str | None]
 
     @property
     def more(self) -> int:

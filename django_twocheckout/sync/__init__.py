@@ -4,6 +4,7 @@
 Each takes rows into its hands (:mod:`.rows`) if the account is in order (:mod:`.gate`), talks to 2Checkout about them
 (:mod:`.exchange`, over :mod:`.connection`; many side by side: :mod:`.drain`), and writes down what came of it
 (:mod:`.ending`). What a person asked to be done with many customers is worked off by :mod:`.jobs`.
+``find`` and ``add`` are for customers that only 2Checkout has (:mod:`.adding`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..managers import CustomerQuerySet
 from ..models import Customer, Source, Verb
 from ..serializers import Card
 from . import exchange, gate, history, jobs, rows
+from .adding import Found, add, find
 from .connection import current_client
 from .differences import Choice, Difference, Resolution, differences_of, resolution_of
 from .drain import ROUNDS, Drain, Keys
@@ -33,9 +35,9 @@ from .status import Slot, Status, status, throughput
 from .tokens import cards_of
 
 __all__ = [
-    "Choice", "Difference", "Keys", "Resolution", "Slot", "Status", "Sweep", "arrange", "cards", "compare",
-    "delete_card", "jobs", "look", "plans", "pull", "pull_each", "push", "push_due", "push_each", "push_pending",
-    "resolve", "resume", "status", "throughput", "unseen", "work_off",
+    "Choice", "Difference", "Found", "Keys", "Resolution", "Slot", "Status", "Sweep", "add", "arrange", "cards",
+    "compare", "delete_card", "find", "jobs", "look", "plans", "pull", "pull_each", "push", "push_due", "push_each",
+    "push_pending", "resolve", "resume", "status", "throughput", "unseen", "work_off",
 ]  # fmt: skip
 
 #: Rows that are looked at together.

@@ -63,8 +63,7 @@ def demo(tmp_path_factory) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
-            process.stdout.read()
-            process.wait(20)
+            process.communicate(timeout=20)
 
 
 class Demo:
@@ -103,20 +102,21 @@ def start(where, *, javascript=True, width=1280, height=900, dark=False):
     return driver
 
 
-@pytest.fixture
-def open_browser(demo, tmp_path):
+@pytest.fixture(scope="module")
+def open_browser(demo, tmp_path_factory):
     """Makes a browser in which the administrator is logged in."""
     from .page import Page
 
     pages = []
 
     def make(**options):
-        page = Page(start(tmp_path / f"profile-{len(pages)}", **options), demo)
+        page = Page(start(tmp_path_factory.mktemp("profile"), **options), demo)
         pages.append(page)
         page.go("/admin/")
         page.fill("username", "admin")
         page.fill("password", "admin")
         page.press("Log in")
+        page.sees("Site administration")
         return page
 
     yield make
@@ -124,9 +124,13 @@ def open_browser(demo, tmp_path):
         page.driver.quit()
 
 
+@pytest.fixture(scope="module")
+def desk(open_browser):
+    return open_browser()
+
+
 @pytest.fixture
-def page(open_browser):
+def page(desk):
     """A browser on a desk. Nothing that its pages do may be refused by the browser."""
-    page = open_browser()
-    yield page
-    page.no_complaints()
+    yield desk
+    desk.no_complaints()

@@ -51,14 +51,13 @@ class Page:
         Select(self.driver.find_element(By.NAME, name)).select_by_visible_text(words)
 
     def button(self, words):
-        path = f"//button[normalize-space()={words!r}] | //a[normalize-space()={words!r}] | //input[@type='submit' and @value={words!r}]"
-        return next(found for found in self.driver.find_elements(By.XPATH, path) if found.is_displayed())
+        same = f"[normalize-space()={words!r}]"
+        path = f"//button{same} | //a{same} | //input[@type='submit' and @value={words!r}]"
+        return next((found for found in self.driver.find_elements(By.XPATH, path) if found.is_displayed()), None)
 
     def press(self, words):
         """Press a button or follow a link."""
-        found = self.button(words)
-        self.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": "void 0"})
-        found.click()
+        self.until(lambda: self.button(words), f"the button {words}").click()
 
     def until(self, condition, what):
         """Wait until it is so."""
@@ -84,8 +83,11 @@ class Page:
 
     def no_complaints(self):
         """Nothing was refused by the Content-Security-Policy, and no script failed."""
-        log = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-        assert log == []
+        entries = self.driver.get_log("browser")
+        log = [entry["message"] for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
+        log = [message for message in log if "/favicon.ico" not in message]  # the admin names no icon
+        if log:
+            pytest.fail("\n".join(log))
 
     def no_wider_than_the_screen(self):
         width = self.driver.execute_script("return document.documentElement.scrollWidth")
@@ -97,6 +99,7 @@ class Page:
         path = os.environ.get("AXE_CORE")
         if not path:
             pytest.skip("AXE_CORE does not name axe-core's axe.min.js")
+        self.no_complaints()
         here = self._violations(path)
         came_from = self.driver.current_url
         theirs = set()
@@ -104,8 +107,15 @@ class Page:
             self.go(plain)
             theirs |= {(rule, target) for rule, target, _html in self._violations(path)}
         self.driver.get(came_from)
-        ours = [(rule, target, html) for rule, target, html in here if (rule, target) not in theirs]
-        assert ours == []
+        self.driver.get_log("browser")  # what axe-core itself did on the page
+        ours = [found for found in here if found[:2] not in theirs and not self._is_djangos(*found)]
+        if ours:
+            pytest.fail("\n".join(" | ".join(map(str, one)) for one in ours))
+
+    @staticmethod
+    def _is_djangos(rule, target, html):
+        # Plain pages have no filters, whose links Django sets closer than WCAG 2.2 asks for.
+        return rule == "target-size" and html.startswith('<a href="?')
 
     def _violations(self, path):
         self.driver.execute_script(Path(path).read_text())

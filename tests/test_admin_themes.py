@@ -17,24 +17,35 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Page(HTMLParser):
-    """What of a page a browser would make buttons and badges of."""
+    """What a browser would make of a page: where its buttons lead, and the states it shows."""
 
     def __init__(self, html):
         super().__init__()
-        self.forms, self.nested, self.buttons, self.badges = [], [], {}, set()
+        self.open_forms, self.nested, self.by_id = [], [], {}
+        self.found, self.badges = [], set()
         self._button = None
         self.feed(html)
         self.text = re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", html)))
 
+    @property
+    def buttons(self):
+        """Where each leads, by its words."""
+        return {
+            words: goes_to or self.by_id[form] if goes_to or form else within
+            for words, goes_to, form, within in self.found
+        }
+
     def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
+        attributes = dict(attributes)
         if tag == "form":
-            self.nested += [form["action"] for form in [{"action": "", **found}] if self.forms]
-            self.forms.append({"action": "", **found})
+            action = attributes.get("action") or ""
+            if self.open_forms:
+                self.nested.append(self.get_starttag_text())
+            self.open_forms.append(action)
+            self.by_id[attributes.get("id")] = action
         if tag in ("button", "a"):
-            self._button = [tag, found, ""]
-        state = re.search(r"tco-state-(\w+)", found.get("class") or "")
-        if state:
+            self._button = [tag, attributes, ""]
+        if state := re.search(r"tco-state-(\w+)", attributes.get("class") or ""):
             self.badges.add(state[1])
 
     def handle_data(self, data):
@@ -42,12 +53,13 @@ class Page(HTMLParser):
             self._button[2] += data
 
     def handle_endtag(self, tag):
-        if tag == "form" and self.forms:
-            self.forms.pop()
+        if tag == "form" and self.open_forms:
+            self.open_forms.pop()
         if self._button and tag == self._button[0]:
-            _tag, found, text = self._button
-            goes_to = found.get("href") or found.get("formaction") or (self.forms[-1]["action"] if self.forms else None)
-            self.buttons[" ".join(text.split())] = goes_to
+            _tag, attributes, words = self._button
+            goes_to = attributes.get("href") or attributes.get("formaction")
+            within = self.open_forms[-1] if self.open_forms else None
+            self.found.append((" ".join(words.split()), goes_to, attributes.get("form"), within))
             self._button = None
 
 
@@ -68,7 +80,7 @@ def test_pages(theme):
         assert "/static/twocheckout/admin.css" in html, name
 
     assert pages["list"].badges == {"pending", "synced", "failed"}
-    assert {"Add from 2Checkout", "Is it flowing?"} <= pages["list"].buttons.keys()
+    assert {"Add from 2Checkout", "Is it flowing?", "Filter"} <= pages["list"].buttons.keys()
     assert 'value="push_now"' in answers["list"][1]
     form = pages["form"]
     assert form.badges == {"failed"}

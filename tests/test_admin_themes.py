@@ -63,12 +63,12 @@ class Page(HTMLParser):
             self._button = None
 
 
-@pytest.mark.parametrize("theme", ["unfold", "jazzmin"])
-def test_pages(theme):
+@pytest.mark.parametrize(("theme", "worn"), [("unfold", []), ("unfold", ["worn"]), ("jazzmin", [])])
+def test_pages(theme, worn):
     if importlib.util.find_spec(theme) is None:
         pytest.skip(f"django-{theme} is not installed")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.themes", theme], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.themes", theme, *worn], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-4000:]
     answers = json.loads(done.stdout)
@@ -78,6 +78,7 @@ def test_pages(theme):
         # A form within a form is no form: its button would submit the other one.
         assert not pages[name].nested, name
         assert "/static/twocheckout/admin.css" in html, name
+        assert "/static/twocheckout/themes.css" in html, name
 
     assert pages["list"].badges == {"pending", "synced", "failed"}
     assert {"Add from 2Checkout", "Is it flowing?", "Filter"} <= pages["list"].buttons.keys()

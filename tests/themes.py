@@ -1,4 +1,5 @@
-"""A small site whose admin wears a theme; ``python -m tests.themes unfold`` prints its pages as JSON.
+"""A small site whose admin wears a theme; ``python -m tests.themes unfold`` prints its pages as JSON, and with ``worn``
+those of an admin that is the theme's own, too.
 
 A theme replaces the admin's templates for a whole process, so each has a process of its own.
 """
@@ -83,13 +84,27 @@ def pages(vendor):
     return {name: [response.status_code, response.content.decode()] for name, response in asked.items()}
 
 
-def main(theme):
+def wear():
+    """Register the customers once more, as unfold wants it of admins that are not its own."""
+    from django.contrib import admin
+    from unfold.admin import ModelAdmin
+
+    from django_twocheckout.admin import CustomerAdmin
+    from django_twocheckout.models import Customer
+
+    admin.site.unregister(Customer)
+    admin.site.register(Customer, type("Worn", (CustomerAdmin, ModelAdmin), {}))
+
+
+def main(theme, *worn):
     from django_twocheckout.testing import FakeTwoCheckout
 
     with FakeTwoCheckout().serve() as vendor:
         set_up(theme, TWOCHECKOUT={**usual.TWOCHECKOUT, "BASE_URL": vendor.url, "PUSH_ON_SAVE": False})
+        if worn:
+            wear()
         sys.stdout.write(json.dumps(pages(vendor)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -111,7 +111,7 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
     ]
 
     class Media:
-        css = {"all": ["twocheckout/admin.css"]}
+        css = {"all": ["twocheckout/themes.css", "twocheckout/admin.css"]}
 
     # What is shown.
 

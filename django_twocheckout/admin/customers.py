@@ -68,10 +68,10 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
         "name",
         "standing_and_reason",
         "next_try",
+        "pushed",
         "email_and_company",
         "country_code",
         "references",
-        "pushed",
     ]
     list_display_links = ["name"]
     list_filter = ["sync_state", ReasonFilter, StaleFilter, CardsFilter, "enabled", "trial", CountryFilter]

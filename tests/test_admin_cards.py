@@ -342,6 +342,14 @@ def test_refused__the_log_has_the_code_alone(admin_client, with_cards, twochecko
     assert entries() == [entry]
 
 
+def test_not_sent_is_no_refusal(admin_client, with_cards):
+    visa = next(iter(choices(admin_client.get(cards_of(with_cards))).values()))
+    Customer.objects.update(customer_reference=None)
+    page = admin_client.post(cards_of(with_cards), confirmed(visa))
+    assert "2Checkout does not have this customer yet." in text(page)
+    assert entries() == []
+
+
 def test_gone_already_is_success(admin_client, with_cards):
     address = cards_of(with_cards)
     visa = next(iter(choices(admin_client.get(address)).values()))

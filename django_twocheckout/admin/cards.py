@@ -98,9 +98,7 @@ def _row(customer: Customer, card: Card, refusals: list[Refused]) -> Row:
 def _entry(error: RequestRejected) -> str:
     """What the admin's log says of a refusal: 2Checkout's code, and none of its words."""
     reasons = error.reasons if isinstance(error, CardNotDeleted) else ()
-    code = error.code or next((reason.code for reason in reasons if reason.code), "") or str(error.status or "")
-    if not code:
-        return _("Deleting a card was refused by 2Checkout.")
+    code = error.code or next((reason.code for reason in reasons if reason.code), "") or str(error.status)
     return _("Deleting a card was refused by 2Checkout (%(code)s).") % {"code": code}
 
 
@@ -229,7 +227,7 @@ class CardsPage(Pages):
         try:
             sync.delete_card(customer, facts["token"], source=Source.USER, user=request.user.pk)
         except TwoCheckoutError as error:
-            if isinstance(error, RequestRejected):
+            if isinstance(error, RequestRejected) and error.status:  # else it was refused here, and never sent
                 self.log_change(request, customer, _entry(error))
             reasons = error.reasons if isinstance(error, CardNotDeleted) else ()
             subscriptions = tuple(reason.subscription for reason in reasons if reason.subscription)

@@ -14,7 +14,7 @@ from django.core.management import BaseCommand, call_command
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler, get_internal_wsgi_application
 from django.db import connection
 
-from shop import running
+from shop import running, seed
 from shop.story import Story
 
 LOGIN = ("admin", "admin")
@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("--headless", action="store_true", help="don't serve; exit 0 if all went right, else 1")
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--port", type=int, default=8000, help="0 for one that is free")
 
     def handle(self, *, headless, host, port, **options):
         with self.fresh_database(headless), running.everything(self.say) as fake:
@@ -40,7 +40,8 @@ class Command(BaseCommand):
                 ended_well = Story(fake, self.say).tell()
                 self.say("\nEverything is as it should be." if ended_well else "\nSomething is not as it should be.")
             else:
-                self.serve(host, port)
+                seed.sow(fake)
+                self.serve(host, port, fake)
                 ended_well = True
         sys.exit(0 if ended_well else 1)
 
@@ -69,7 +70,7 @@ class Command(BaseCommand):
             finally:
                 connection.close()
 
-    def serve(self, host, port):
+    def serve(self, host, port, fake):
         server = self.listen(host, port)
         server.set_app(StaticFilesHandler(get_internal_wsgi_application()))
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -77,6 +78,8 @@ class Command(BaseCommand):
         host, port = server.server_address[:2]
         self.say(f"The shop   http://{host}:{port}/")
         self.say(f"The admin  http://{host}:{port}/admin/twocheckout/customer/   login {LOGIN[0]}, password {LOGIN[1]}")
+        for reference in seed.only_there(fake)[:1]:
+            self.say(f"Only 2Checkout has customer {reference}: the admin can add it from there.")
         self.say("Ctrl-C ends it.")
         server.serve_forever(0.2)
         server.server_close()

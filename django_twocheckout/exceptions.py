@@ -14,6 +14,7 @@
         CardNotDeleted         the card stays, most often because a subscription is paid with it
         NotSent                refused on our side, before anything left the machine
       UnreadableAnswer         an answer came, but it is not what 2Checkout documents
+      AlreadyAdded             the customer that should be added has a row here
 
 A wrong setting is none of these: see ``conf.ConfigurationError``.
 """
@@ -119,6 +120,17 @@ class NotSent(RequestRejected):
 
 class UnreadableAnswer(TwoCheckoutError):
     """2Checkout's answer is not what it documents."""
+
+
+class AlreadyAdded(TwoCheckoutError):
+    """There is a row for this customer of 2Checkout already.
+
+    ``pk``: the row's primary key.
+    """
+
+    def __init__(self, text: str = "", *, pk: object = None, **facts: object) -> None:
+        super().__init__(text, **facts)  # type: ignore[arg-type]
+        self.pk = pk
 
 
 def meaning_of(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 Winner = Literal["local", "remote"]
@@ -57,13 +58,14 @@ def merge(
     *,
     tried: Sequence[Mapping[str, Any]] = (),
     conflict: Winner = "local",
+    chosen: Mapping[str, Winner] = MappingProxyType({}),
 ) -> Merge:
     """Compare three states of one customer: changed only here is sent, changed only there is adopted.
 
     *tried* are states that we may have sent without learning the end of it: a remote value that is among them is our
     own older one, not a change over there. Where both sides changed, and differently, *conflict* names the winner.
-    With an empty *base* nobody can tell who changed: a blank then yields to a value, and two different values are a
-    conflict.
+    *chosen* names the winner of single fields, whoever changed them. With an empty *base* nobody can tell who changed:
+    a blank then yields to a value, and two different values are a conflict.
     """
     result: dict[str, str] = {}
     seen: dict[str, str] = {}
@@ -85,7 +87,10 @@ def merge(
         changed_here, changed_there = ours != known, theirs != known
         if changed_here and changed_there:
             conflicts.add(name)
-        follow_us = changed_here and (not changed_there or conflict == "local")
+        if name in chosen:
+            follow_us = chosen[name] == "local"
+        else:
+            follow_us = changed_here and (not changed_there or conflict == "local")
         (send if follow_us else adopt).add(name)
         result[name] = ours if follow_us else theirs
     return Merge(result, seen, before, frozenset(send), frozenset(adopt), frozenset(conflicts))

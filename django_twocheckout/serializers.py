@@ -218,8 +218,8 @@ class CustomerInformationSerializer(serializers.Serializer[Customer]):
 # One for all threads: it keeps nothing of what it reads, and making one costs more than reading with it.
 _SERIALIZER = CustomerInformationSerializer()
 _FIELDS = _SERIALIZER.fields
-_ATTRIBUTES = {name: str(wire.source) for name, wire in _FIELDS.items() if wire.source in Customer.PUSHED_FIELDS}
-_REPRESENTATIONS = {name: _FIELDS[name].to_representation for name in _ATTRIBUTES}
+ATTRIBUTES = {name: str(wire.source) for name, wire in _FIELDS.items() if wire.source in Customer.PUSHED_FIELDS}
+_REPRESENTATIONS = {name: _FIELDS[name].to_representation for name in ATTRIBUTES}
 OWNED_BY_2CHECKOUT = frozenset("enabled trial existing_cards credit_limit credit_remaining credit_currency".split())
 
 
@@ -228,17 +228,17 @@ def information(values: Mapping[str, Any]) -> dict[str, str]:
 
     *values*: a row's, by attribute.
     """
-    return {name: _REPRESENTATIONS[name](values[attribute]) for name, attribute in _ATTRIBUTES.items()}
+    return {name: _REPRESENTATIONS[name](values[attribute]) for name, attribute in ATTRIBUTES.items()}
 
 
 def in_their_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values by attribute, as the row keeps them, in CustomerInformation's names."""
-    return {name: values[attribute] for name, attribute in _ATTRIBUTES.items() if attribute in values}
+    return {name: values[attribute] for name, attribute in ATTRIBUTES.items() if attribute in values}
 
 
 def in_our_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values in CustomerInformation's names, by attribute."""
-    return {_ATTRIBUTES[name]: value for name, value in values.items()}
+    return {ATTRIBUTES[name]: value for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class Theirs:
 
     def adopted(self, names: Iterable[str]) -> dict[str, str]:
         """The attributes and values to take over for these fields of CustomerInformation."""
-        return {_ATTRIBUTES[name]: self.shared[_ATTRIBUTES[name]] for name in names}
+        return {ATTRIBUTES[name]: self.shared[ATTRIBUTES[name]] for name in names}
 
 
 def read(remote: Mapping[str, Any]) -> Theirs:
@@ -276,9 +276,7 @@ def check_sendable(values: Mapping[str, str], names: Iterable[str]) -> None:
     *values* is a whole CustomerInformation; *names*, the fields of it that 2Checkout does not have yet, are checked.
     """
     names = set(names)
-    problems = {
-        name: words for name in _ATTRIBUTES if name in names and (words := _problem(name, values.get(name, "")))
-    }
+    problems = {name: words for name in ATTRIBUTES if name in names and (words := _problem(name, values.get(name, "")))}
     if values.get("FiscalCode") and not values.get("Company") and names & {"FiscalCode", "Company"}:
         problems["Company"] = "is required when there is a FiscalCode."
     if problems:
@@ -290,7 +288,7 @@ def check_sendable(values: Mapping[str, str], names: Iterable[str]) -> None:
 
 def _problem(name: str, value: str) -> str:
     """What keeps 2Checkout from taking this value, or nothing."""
-    model_field = _model_field(_ATTRIBUTES[name])
+    model_field = _model_field(ATTRIBUTES[name])
     if not value:
         return "is required." if model_field.name in Customer.REQUIRED_FIELDS or not model_field.blank else ""
     try:

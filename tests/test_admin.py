@@ -61,7 +61,7 @@ def test_list(admin_client, pushed, django_assert_max_num_queries):
     failed = Customer.objects.create(**ADA)
     Customer.objects.filter(pk=failed.pk).settle(sync_state="failed", sync_error='The "VAT" <ID>')
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(7):
         page = admin_client.get(LIST).content.decode()
 
     for state, word in (("pending", "Pending"), ("synced", "Synced"), ("failed", "Failed")):

@@ -374,10 +374,10 @@ def test_a_row_deleted_meanwhile(admin_client, with_cards):
 # Who may do what, and where it is offered.
 
 
-def test_form__has_a_panel(admin_client, pushed):
+def test_form__leads_to_the_cards(admin_client, pushed):
     page = admin_client.get(form(pushed)).content.decode()
-    assert f'<a class="button" href="{cards_of(pushed)}">Show cards</a>' in page
-    assert "Show cards" not in admin_client.get(form(Customer.objects.create(**ADA))).content.decode()
+    assert f'<a class="tco-button" href="{cards_of(pushed)}">Cards…</a>' in page
+    assert "Cards…" not in admin_client.get(form(Customer.objects.create(**ADA))).content.decode()
 
 
 def test_permissions(client, pushed, twocheckout):
@@ -385,7 +385,7 @@ def test_permissions(client, pushed, twocheckout):
     user.user_permissions.add(Permission.objects.get(codename="view_customer"))
     client.force_login(user)
     assert "Delete cards…" not in client.get(LIST).content.decode()
-    assert "Show cards" not in client.get(form(pushed)).content.decode()
+    assert "Cards…" not in client.get(form(pushed)).content.decode()
     act(client, pushed)
     assert client.get(cards_of(pushed)).status_code == 403
     assert client.post(cards_of(pushed)).status_code == 403
@@ -393,7 +393,7 @@ def test_permissions(client, pushed, twocheckout):
 
     user.user_permissions.set(Permission.objects.filter(codename__in=["view_customer", "delete_card"]))
     assert "Delete cards…" in client.get(LIST).content.decode()
-    assert "Show cards" in client.get(form(pushed)).content.decode()
+    assert "Cards…" in client.get(form(pushed)).content.decode()
     assert act(client, pushed).status_code == 200
     assert client.get(cards_of(pushed)).status_code == 200
     assert client.post(cards_of(pushed)).status_code == 302

@@ -287,6 +287,11 @@ def test_settings__no_secret_anywhere(admin_client, db, settings, wrong):
         assert SECRET[-length:] not in page
 
 
+def test_settings__no_secret_under_a_second_name_however_it_is_quoted(admin_client, db, settings):
+    settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, "SECRET_KEY": "back\\slash", "MERCHANT_CODE": "back\\slash"}
+    assert "slash" not in text(admin_client.get(PAGE))
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
     [

@@ -268,6 +268,7 @@ def test_a_pause_that_is_over_holds_up_no_command(twocheckout):
     gate.pause("default", RateLimited())
     gate._rows("default").update(paused_until=timezone.now() - SOON)
     assert "is to be tried again after" in run("status")
+    assert json.loads(run("status", "--json"))["paused_now"] is False
     assert run("push").startswith("Pushed: 3.")
     gate.pause("default", RateLimited())
     gate._rows("default").update(paused_until=timezone.now() - SOON)
@@ -306,6 +307,7 @@ def test_status(twocheckout):
     assert (told["failures"], told["sweep_is_late"]) == ({"SIM_INVALID_FISCAL_CODE": 1}, False)
     assert 300 <= told["oldest_pending_seconds"] < 400
     assert told["paused_until"]
+    assert (told["paused_now"], told["oldest_pending_pk"]) == (True, waiting.pk)
 
 
 @pytest.mark.usefixtures("three")
@@ -319,6 +321,20 @@ def test_status__for_a_monitor():
     for age in ("nan", "-1", "inf"):
         with pytest.raises(CommandError, match="must be a number of seconds"):
             run("status", "--max-age", age)
+
+
+def test_status__and_push_say_the_same_of_a_pause(db, twocheckout):
+    gate.pause("default", RateLimited())
+    [paused] = [line for line in run("status").splitlines() if line.startswith("The account is paused until ")]
+    with pytest.raises(CommandError) as caught:
+        run("push")
+    assert str(caught.value) == f"{paused} 2Checkout asks us to slow down."
+
+
+@pytest.mark.django_db
+def test_status__without_a_merchant_code(settings):
+    settings.TWOCHECKOUT = {}
+    assert "Last sweep: never." in run("status")
 
 
 def test_status__takes_few_queries(db, django_assert_num_queries):

@@ -23,6 +23,7 @@ def test_defaults(settings):
         "RATE_LIMIT": None,
         "MAX_ATTEMPTS": 14,
         "HISTORY_DAYS": 90,
+        "CONFIRM_ROWS": 50,
         "QUEUE": None,
     }
     assert REQUIRED == ("MERCHANT_CODE", "SECRET_KEY")

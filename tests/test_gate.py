@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from django_twocheckout import sync, tasks
@@ -67,6 +68,17 @@ def test_pause__at_the_first_sign_that_the_account_is_refused(twocheckout, fault
     assert (account().error_code, account().pauses) == (code, 1)
     assert account().paused_until - account().paused_since == pytest.approx(timedelta(seconds=seconds), abs=SOON)
     assert Customer.objects.filter(in_doubt=[], lease_until=None, tries=0).count() >= 7  # nobody paid for it
+
+
+@pytest.mark.django_db
+def test_pause__lasts_by_the_databases_clock():
+    assert not Account().paused_now
+    gate.pause("default", RateLimited())
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        assert sync.look().paused_now
+        assert sync.status().paused_now
+    pause_is_over()
+    assert not sync.look().paused_now
 
 
 @pytest.mark.usefixtures("many")

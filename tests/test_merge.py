@@ -107,6 +107,25 @@ def test_merge__carried_out_there_is_nothing_left_to_do(base, local, remote, win
     assert (again.send, again.adopt, again.result) == (frozenset(), frozenset(), merged.result)
 
 
+@given(bases, local_sides, remotes, winners, st.dictionaries(st.sampled_from(NAMES), winners))
+def test_merge__a_chosen_winner_wins_whoever_changed__and_the_others_fare_as_without(
+    base, local, remote, winner, chosen
+):
+    merged = merge(base, local, remote, conflict=winner, chosen=chosen)
+    without = merge(base, local, remote, conflict=winner)
+
+    assert merged.conflicts == without.conflicts
+    for name in local:
+        ours, theirs = normalise(name, local[name]), without.remote[name]
+        if name in chosen:
+            assert merged.result[name] == (ours if chosen[name] == "local" else theirs)
+            assert (name in merged.send) == (ours != theirs and chosen[name] == "local")
+            assert (name in merged.adopt) == (ours != theirs and chosen[name] == "remote")
+        else:
+            assert merged.result[name] == without.result[name]
+            assert (name in merged.send, name in merged.adopt) == (name in without.send, name in without.adopt)
+
+
 def lossy(information):
     """What 2Checkout makes of what it was sent, as captured: lower case, nulls, a language forgotten."""
     echo = {name: value or None for name, value in information.items()}

@@ -19,7 +19,9 @@ from django.utils.translation import gettext_lazy
 from .. import sync
 from ..models import Attempt, Customer, SyncState
 from .actions import PushAndPull
+from .adding import AddingPage
 from .cards import CardsPage
+from .differences import DifferencesPage
 from .filters import CardsFilter, CountryFilter, ReasonFilter, StaleFilter
 from .jobs import under_way
 from .paging import CappedPaginator
@@ -55,7 +57,7 @@ class CustomerForm(ModelForm):
         return str(self.cleaned_data["language"]).lower()
 
 
-class CustomerAdmin(PushAndPull, CardsPage, StatusPage):
+class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingPage):
     """Our fields are editable, 2Checkout's own are shown; saving pushes."""
 
     form = CustomerForm

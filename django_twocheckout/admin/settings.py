@@ -26,12 +26,14 @@ MEANINGS = {
     "READ_BEFORE_WRITE": gettext_lazy("Whether 2Checkout's customer is fetched and merged before each update."),
     "CONFLICT": gettext_lazy("Who wins in a field that changed on both sides."),
     "END_USER_UPDATE": gettext_lazy("Whether updates reach the customer's subscriptions too."),
+    "CARDS_BY_SSO": gettext_lazy("Whether cards without tokens are asked for once more by single sign-on."),
     "PUSH_ON_SAVE": gettext_lazy("Whether each save wakes a worker."),
     "BATCH_SIZE": gettext_lazy("How many customers a worker process takes at a time."),
     "CONCURRENCY": gettext_lazy("How many customers a worker process pushes side by side."),
     "RATE_LIMIT": gettext_lazy("The most requests of all workers together."),
     "MAX_ATTEMPTS": gettext_lazy("After so many unsuccessful tries a customer is failed."),
     "HISTORY_DAYS": gettext_lazy("How many days the history is kept."),
+    "CONFIRM_ROWS": gettext_lazy("Actions of the admin on more customers than that ask once more."),
     "QUEUE": gettext_lazy("The Celery queue of our tasks."),
 }
 
@@ -73,7 +75,7 @@ def _shown(name: str, value: Any, secret: Any) -> str:
         return HIDDEN
     text = _without_credentials(value) if name == "BASE_URL" else repr(value)
     # A key pasted under a second name is no less secret there.
-    return HIDDEN if secret and str(secret) in text else text
+    return HIDDEN if secret and (str(secret) in text or str(secret) in str(value)) else text
 
 
 def _without_credentials(url: Any) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
@@ -49,7 +50,8 @@ def ago(moment: datetime | None) -> str:
         return _("never")
     words = _("%(time)s ago") % {"time": timesince(moment).partition(",")[0]}
     exact = timezone.localtime(moment) if timezone.is_aware(moment) else moment
-    return format_html('<time datetime="{}" title="{:%Y-%m-%d %H:%M:%S}">{}</time>', moment.isoformat(), exact, words)
+    shown = date_format(exact, "DATETIME_FORMAT")
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), shown, words)
 
 
 def standing(customer: Customer, account: Account | None, attempt: Attempt | None) -> Standing:

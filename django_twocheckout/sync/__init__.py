@@ -4,6 +4,7 @@
 Each takes rows into its hands (:mod:`.rows`) if the account is in order (:mod:`.gate`), talks to 2Checkout about them
 (:mod:`.exchange`, over :mod:`.connection`; many side by side: :mod:`.drain`), and writes down what came of it
 (:mod:`.ending`). What a person asked to be done with many customers is worked off by :mod:`.jobs`.
+``find`` and ``add`` are for customers that only 2Checkout has (:mod:`.adding`).
 """
 
 from __future__ import annotations
@@ -23,17 +24,20 @@ from ..managers import CustomerQuerySet
 from ..models import Customer, Source, Verb
 from ..serializers import Card
 from . import exchange, gate, history, jobs, rows
+from .adding import Found, add, find
 from .connection import current_client
+from .differences import Choice, Difference, Resolution, differences_of, resolution_of
 from .drain import ROUNDS, Drain, Keys
 from .ending import Sweep, end_pulls, end_pushes, pull_one, push_one, tell
-from .exchange import Claim, Outcome
+from .exchange import Choices, Claim, Outcome
 from .gate import arrange, look, resume
 from .status import Slot, Status, status, throughput
 from .tokens import cards_of
 
 __all__ = [
-    "Keys", "Slot", "Status", "Sweep", "arrange", "cards", "delete_card", "jobs", "look", "plans", "pull", "pull_each",
-    "push", "push_due", "push_each", "push_pending", "resume", "status", "throughput", "unseen", "work_off",
+    "Choice", "Difference", "Found", "Keys", "Resolution", "Slot", "Status", "Sweep", "add", "arrange", "cards",
+    "compare", "delete_card", "find", "jobs", "look", "plans", "pull", "pull_each", "push", "push_due", "push_each",
+    "push_pending", "resolve", "resume", "status", "throughput", "unseen", "work_off",
 ]  # fmt: skip
 
 #: Rows that are looked at together.
@@ -143,6 +147,33 @@ def pull(customer: Customer, *, source: Source = Source.CODE, user: Any = "") ->
     if outcome.error:
         raise outcome.error
     return _reload(customer)
+
+
+def compare(customer: Customer, *, ask: bool = True) -> list[Difference]:
+    """Compare our row with 2Checkout, field by field, as a push would; nothing is written.
+
+    Without *ask* only with what 2Checkout last acknowledged. Raises NotFound where 2Checkout does not have the
+    customer, or another TwoCheckoutError, or ConfigurationError.
+    """
+    [claim] = rows.look_at(_rows(_home(customer)).filter(pk=customer.pk))
+    return differences_of(claim, exchange.compare(claim, current_client()) if ask else None)
+
+
+def resolve(customer: Customer, choices: Choices, *, source: Source = Source.CODE, user: Any = "") -> Resolution:
+    """Let these fields be as a person chose: take 2Checkout's values over, and send it ours.
+
+    *choices*: by CustomerInformation's names. What was not chosen is treated as by :func:`pull`, and pushed where it
+    differs. A choice whose values are no longer those that were seen is left alone, and told. Raises what :func:`pull`
+    does; what came of sending stands on the row.
+    """
+    client = current_client()
+    outcome = pull_one(_take(customer, source, user), client, choices)
+    if outcome.error:
+        raise outcome.error
+    resolution = resolution_of(_reload(customer), choices, outcome)
+    if resolution.to_send:
+        push(customer, source=source, user=user)
+    return resolution
 
 
 def cards(customer: Customer) -> list[Card]:
@@ -296,7 +327,7 @@ def _take(customer: Customer, source: Source, user: Any) -> Claim:
 def _reference(of: Customer | Claim) -> str:
     reference = of.customer_reference if isinstance(of, Customer) else of.reference
     if not reference:
-        raise NotFound("2Checkout does not have this customer yet.")
+        raise NotFound(exchange.UNKNOWN_THERE)
     return reference
 
 

@@ -9,6 +9,8 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from django.dispatch import Signal
@@ -18,7 +20,7 @@ from ..client import TwoCheckoutClient
 from ..exceptions import CustomerBusy
 from ..models import Customer, Verb
 from . import exchange, gate, history, rows
-from .exchange import Claim, Outcome
+from .exchange import Choices, Claim, Outcome
 from .rows import Ended, Settled, Verdict
 
 logger = logging.getLogger("twocheckout")
@@ -124,10 +126,10 @@ def push_one(claim: Claim, client: TwoCheckoutClient) -> Sweep:
     return end_pushes([(claim, outcome)], lifts=paused)
 
 
-def pull_one(claim: Claim, client: TwoCheckoutClient) -> Outcome:
+def pull_one(claim: Claim, client: TwoCheckoutClient, choices: Choices = MappingProxyType({})) -> Outcome:
     """Pull the row in our hands."""
     paused = gate.is_paused(claim.database)
-    outcome = exchange.safely(exchange.pull, claim, client)
+    outcome = exchange.safely(partial(exchange.pull, choices=choices), claim, client)
     gate.book(claim.database, outcome.requests)
     end_pulls([(claim, outcome)], lifts=paused)
     return outcome

@@ -11,8 +11,9 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
 
 from ..client import TwoCheckoutClient
@@ -25,7 +26,7 @@ from ..exceptions import (
     TwoCheckoutError,
     UnreadableAnswer,
 )
-from ..merge import Merge, Winner, differing, laid_over, merge
+from ..merge import Merge, Winner, differing, laid_over, merge, normalise
 from ..serializers import Theirs, check_sendable, in_their_names, read
 from ..transport import leaving_until
 
@@ -35,6 +36,8 @@ logger = logging.getLogger("twocheckout")
 MOST_REQUESTS = 4
 
 _OURS = "ExternalCustomerReference"
+
+UNKNOWN_THERE = "2Checkout does not have this customer yet."
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,18 @@ class Claim:
         return self.tried[0] if not base and self.tried and self.reference is None else base
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Who shall win in a field, and the values that both sides had when a person chose so."""
+
+    winner: Winner
+    ours: str
+    theirs: str
+
+
+Choices = Mapping[str, Choice]
+
+
 @dataclass
 class Outcome:
     """What came of an exchange, and what the row should know of it."""
@@ -98,6 +113,8 @@ class Outcome:
     merged: Merge | None = None
     #: 2Checkout's object, if it was fetched.
     theirs: Theirs | None = None
+    #: Who wins in single fields, because a person said so.
+    chosen: Mapping[str, Winner] = field(default_factory=dict)
     #: Names of the fields that 2Checkout took from us.
     sent: frozenset[str] = frozenset()
     error: TwoCheckoutError | None = None
@@ -186,19 +203,40 @@ def plan(claim: Claim) -> Plan:
     return Plan(claim.pk, "create" if new else "update" if names else "nothing", sorted(names))
 
 
-def pull(claim: Claim, client: TwoCheckoutClient) -> Outcome:
-    """Fetch 2Checkout's values for our row. Sends nothing; what changed only here stays as it is."""
+def pull(claim: Claim, client: TwoCheckoutClient, choices: Choices = MappingProxyType({})) -> Outcome:
+    """Fetch 2Checkout's values for our row. Sends nothing; what changed only here stays as it is.
+
+    *choices*: who wins in single fields, as long as both sides have the values that were seen when it was chosen.
+    """
     outcome = Outcome(claim.reference, claim.doubts)
     try:
-        remote = client.retrieve_customer(claim.reference) if claim.reference else _find(claim, client)
-        if remote is None:
-            raise NotFound("2Checkout does not have this customer yet.")
+        remote = _fetch(claim, client)
         # Where nothing was ever acknowledged nobody can tell who changed; asked for their values, theirs count.
-        _theirs, outcome.merged = _compare(claim, outcome, remote, conf.CONFLICT if claim.base else "remote")
+        winner: Winner = conf.CONFLICT if claim.base else "remote"
+        seen = merge(claim.base, claim.local, remote, tried=claim.tried).remote
+        outcome.chosen = {
+            name: choice.winner
+            for name, choice in choices.items()
+            if (normalise(name, claim.local[name]), seen[name]) == (choice.ours, choice.theirs)
+        }
+        _theirs, outcome.merged = _compare(claim, outcome, remote, winner)
         outcome.base = outcome.merged.remote
     except TwoCheckoutError as error:
         outcome.error = error
     return outcome
+
+
+def compare(claim: Claim, client: TwoCheckoutClient) -> Merge:
+    """Fetch 2Checkout's values and compare, as a push would. Writes nothing; raises TwoCheckoutError."""
+    return _compare(claim, Outcome(claim.reference, claim.doubts), _fetch(claim, client), conf.CONFLICT)[1]
+
+
+def _fetch(claim: Claim, client: TwoCheckoutClient) -> Mapping[str, Any]:
+    """2Checkout's object; NotFound where it has none."""
+    remote = client.retrieve_customer(claim.reference) if claim.reference else _find(claim, client)
+    if remote is None:
+        raise NotFound(UNKNOWN_THERE)
+    return remote
 
 
 def _create(claim: Claim, client: TwoCheckoutClient, outcome: Outcome) -> None:
@@ -265,7 +303,7 @@ def _compare(claim: Claim, outcome: Outcome, remote: Mapping[str, Any], winner: 
     theirs = read(remote)
     if not theirs.reference or theirs.reference != (claim.reference or theirs.reference):
         raise UnreadableAnswer("2Checkout answered with another customer than the one asked for.")
-    merged = merge(claim.base, claim.local, remote, tried=claim.tried, conflict=winner)
+    merged = merge(claim.base, claim.local, remote, tried=claim.tried, conflict=winner, chosen=outcome.chosen)
     # Whatever was in doubt shows now, and is part of what is known.
     outcome.theirs, outcome.reference, outcome.base, outcome.in_doubt = theirs, theirs.reference, merged.known, []
     return theirs, merged

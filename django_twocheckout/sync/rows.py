@@ -41,7 +41,7 @@ from ..exceptions import (
     TwoCheckoutError,
     UnreadableAnswer,
 )
-from ..managers import CustomerQuerySet, clock_of, database_now, with_clock
+from ..managers import CustomerQuerySet, clock_of, database_now, mark, with_clock
 from ..merge import differing
 from ..models import Customer, Source, SyncState
 from ..serializers import OWNED_BY_2CHECKOUT, in_our_names, in_their_names, information
@@ -409,8 +409,13 @@ def push_verdict(claim: Claim, outcome: Outcome, *, counts: bool = True) -> Verd
 
 
 def pull_verdict(outcome: Outcome) -> Verdict:
-    """The row's state after a pull: in step if nothing is left to send; otherwise as it was."""
-    if outcome.error or not outcome.merged or outcome.merged.send:
+    """The row's state after a pull: in step if nothing is left to send; pending if a person chose to send something;
+    otherwise as it was."""
+    if outcome.error or not outcome.merged:
+        return Verdict()
+    if outcome.merged.send & outcome.chosen.keys():
+        return Verdict(mark())
+    if outcome.merged.send:
         return Verdict()
     return Verdict({"sync_state": SyncState.SYNCED, "sync_error": "", "error_code": "", "tries": 0})
 

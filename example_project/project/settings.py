@@ -84,6 +84,7 @@ else:
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://")
 if CELERY_BROKER_URL.startswith("memory:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.1}
+    SILENCED_SYSTEM_CHECKS = ["twocheckout.W001"]  # the demo's worker lives in this very process
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BEAT_SCHEDULE = {**BEAT_SCHEDULE}
 

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+import time_machine
+from django.contrib.admin.models import LogEntry
+from django.utils import timezone
+
+from django_twocheckout import sync
+from django_twocheckout.models import Customer
+
+from .test_admin import LIST, pushed, said, support  # noqa: F401
+from .test_drain import use
+
+NONE = "\N{EN DASH}"
+
+
+@pytest.fixture
+def apart(pushed, twocheckout):  # noqa: F811
+    """Changed here: the phone. There: the fax. On both sides: the city."""
+    twocheckout.edit(pushed.customer_reference, Fax="999", City="Rome")
+    Customer.objects.update(phone="555", city="Paris")
+    pushed.refresh_from_db()
+    return pushed
+
+
+def address(customer):
+    return f"{LIST}{customer.pk}/differences/"
+
+
+def table(page):
+    """The table's rows, as texts, without what can be chosen."""
+    [shown] = re.findall(r'<table class="tco-differences">.*?</table>', page.content.decode(), re.DOTALL)
+    shown = re.sub(r"<fieldset.*?</fieldset>", "", shown, flags=re.DOTALL)
+    rows = re.findall(r"<tr.*?</tr>", shown, re.DOTALL)[1:]
+    texts = [
+        [
+            " ".join(unescape(re.sub(r"<[^>]+>", " ", cell)).split())
+            for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)
+        ]
+        for row in rows
+    ]
+    return {name: rest for name, *rest in texts}
+
+
+def seen(page):
+    [value] = re.findall(r'name="seen" value="([^"]+)"', page.content.decode())
+    return unescape(value)
+
+
+def choose(client, customer, page=None, **choices):
+    page = page or client.get(address(customer))
+    data = {"seen": seen(page), **{f"field-{name}": winner for name, winner in choices.items()}}
+    return client.post(address(customer), data, follow=True)
+
+
+def test_what_differs_stands_side_by_side(admin_client, apart):
+    page = admin_client.get(address(apart))
+    assert table(page) == {
+        "City": ["Paris", "London", "Rome", "⚡ changed on both sides", ""],
+        "Phone": ["555", NONE, NONE, "→ changed here", ""],
+        "Fax": [NONE, NONE, "999", "← changed at 2Checkout", ""],
+    }
+    assert "3 fields differ." in page.content.decode()
+    assert "Show 12 more fields, which are the same" in page.content.decode()
+    assert table(admin_client.get(address(apart), {"all": 1}))["E-mail"][0] == apart.email
+
+
+def test_nothing_differs(admin_client, pushed):  # noqa: F811
+    page = admin_client.get(address(pushed))
+    assert "Both sides have the same." in page.content.decode()
+    assert 'type="radio"' not in page.content.decode()
+    assert len(table(page)) == 15
+
+
+def test_looking_changes_nothing(admin_client, apart, twocheckout):
+    before = Customer.objects.values().get()
+    admin_client.get(address(apart))
+    assert Customer.objects.values().get() == before
+    assert {request.method for request in twocheckout.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("conflict", ["local", "remote"])
+def test_take_theirs_and_send_ours(admin_client, apart, twocheckout, settings, conflict):
+    use(settings, CONFLICT=conflict)
+    told = said(choose(admin_client, apart, City="remote", Phone="local"))
+    assert told == ("success", "1 field taken over. 1 field sent.")
+    apart.refresh_from_db()
+    theirs = twocheckout.customers[0]
+    assert (apart.city, apart.phone, apart.fax, apart.sync_state) == ("Rome", "555", "999", "synced")
+    assert (theirs["City"], theirs["Phone"], theirs["Fax"]) == ("Rome", "555", "999")
+    assert [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")] == [
+        "Took over from 2Checkout: City.",
+        "Chose to send to 2Checkout: Phone.",
+    ]
+
+
+@pytest.mark.parametrize("conflict", ["local", "remote"])
+@pytest.mark.parametrize("read", [True, False])
+def test_send_ours__also_what_changed_only_there(admin_client, apart, twocheckout, settings, conflict, read):
+    use(settings, CONFLICT=conflict, READ_BEFORE_WRITE=read)
+    assert said(choose(admin_client, apart, City="local", Fax="local")) == ("success", "2 fields sent.")
+    apart.refresh_from_db()
+    theirs = twocheckout.customers[0]
+    assert (apart.city, apart.fax) == (theirs["City"], theirs["Fax"] or "") == ("Paris", "")
+    assert apart.sync_state == "synced"
+
+
+def test_take_theirs__also_what_changed_only_here(admin_client, apart, twocheckout):
+    choose(admin_client, apart, City="remote", Phone="remote")
+    apart.refresh_from_db()
+    assert (apart.city, apart.phone, apart.sync_state) == ("Rome", "", "synced")
+    assert [request.method for request in twocheckout.requests] == ["GET", "GET", "GET"]
+
+
+def test_send_ours__wakes_a_synced_row(admin_client, pushed, twocheckout):  # noqa: F811
+    twocheckout.edit(pushed.customer_reference, City="Rome")
+    assert said(choose(admin_client, pushed, City="local")) == ("success", "1 field sent.")
+    assert twocheckout.customers[0]["City"] == "London"
+
+
+def test_send_ours__and_2checkout_fails(admin_client, apart, twocheckout):
+    page = admin_client.get(address(apart))
+    twocheckout.fail("503", method="PUT")
+    level, words = said(choose(admin_client, apart, page, City="local"))
+    assert (level, words) == ("warning", "Not sent yet: Down for maintenance (SIM_MAINTENANCE)")
+    apart.refresh_from_db()
+    assert apart.sync_state == "pending"
+    twocheckout.heal()
+    sync.push(apart)
+    assert twocheckout.customers[0]["City"] == "Paris"
+
+
+@pytest.mark.parametrize("winner", ["local", "remote"])
+def test_changed_there_meanwhile__left_alone(admin_client, apart, twocheckout, winner):
+    page = admin_client.get(address(apart))
+    twocheckout.edit(apart.customer_reference, Fax="1000")
+    level, words = said(choose(admin_client, apart, page, Fax=winner))
+    assert (level, words) == ("warning", "Changed since you looked, so left alone: fax. Look again.")
+
+
+def test_changed_here_meanwhile__left_alone(admin_client, apart, twocheckout):
+    page = admin_client.get(address(apart))
+    Customer.objects.update(city="Lyon")
+    level, words = said(choose(admin_client, apart, page, City="remote"))
+    assert (level, words) == ("warning", "Changed since you looked, so left alone: city. Look again.")
+    apart.refresh_from_db()
+    assert apart.city == "Lyon"
+
+
+def test_saved_in_the_very_moment__the_save_wins(admin_client, apart, twocheckout, monkeypatch):
+    page = admin_client.get(address(apart))
+    retrieve = sync.TwoCheckoutClient.retrieve_customer
+
+    def saved_meanwhile(client, *args, **options):
+        Customer.objects.update(city="Lyon")
+        return retrieve(client, *args, **options)
+
+    monkeypatch.setattr(sync.TwoCheckoutClient, "retrieve_customer", saved_meanwhile)
+    level, words = said(choose(admin_client, apart, page, City="remote"))
+    assert (level, words) == ("warning", "Changed since you looked, so left alone: city. Look again.")
+    apart.refresh_from_db()
+    assert (apart.city, apart.sync_state) == ("Lyon", "pending")
+
+
+def test_nothing_chosen(admin_client, apart):
+    assert said(choose(admin_client, apart))[0] == "info"
+
+
+def test_forged_old_or_anothers(admin_client, apart, twocheckout):
+    page = admin_client.get(address(apart))
+    other = Customer.objects.create(first_name="Other")
+    value = seen(page)
+    for customer, forged in ((apart, value[:-2] + "xx"), (apart, ""), (other, value)):
+        response = admin_client.post(address(customer), {"seen": forged, "field-City": "remote"}, follow=True)
+        assert said(response)[0] == "warning"
+    with time_machine.travel(timezone.now() + timedelta(minutes=61)):
+        assert "too old" in said(choose(admin_client, apart, page, City="remote"))[1]
+    apart.refresh_from_db()
+    assert apart.city == "Paris"
+
+
+def test_busy(admin_client, apart):
+    page = admin_client.get(address(apart))
+    Customer.objects.settle(lease="x", lease_until=timezone.now() + timedelta(minutes=1))
+    level, words = said(choose(admin_client, apart, page, City="remote"))
+    assert (level, "right now" in words) == ("error", True)
+
+
+def test_2checkout_is_down(admin_client, apart, twocheckout):
+    with twocheckout.outage():
+        page = admin_client.get(address(apart))
+    assert "2Checkout's values could not be fetched: Down for maintenance" in unescape(page.content.decode())
+    assert table(page)["City"] == ["Paris", "London", "→ changed here"]
+    assert 'type="radio"' not in page.content.decode()
+
+
+def test_never_pushed(admin_client, ada, twocheckout):
+    page = admin_client.get(address(ada))
+    assert "2Checkout does not have this customer yet." in page.content.decode()
+    assert table(page)["City"] == ["London", "unknown", "= the same"]
+
+
+def test_the_last_conflict_is_told(admin_client, apart, twocheckout):
+    sync.push(apart)
+    page = admin_client.get(address(apart)).content.decode()
+    assert "these had changed on both sides: city." in page
+    assert "Ours was sent." in page
+
+
+def test_permissions(support, apart, twocheckout):  # noqa: F811
+    client = support()
+    page = client.get(address(apart))
+    assert table(page)["City"] == ["Paris", "London", "→ changed here"]
+    assert twocheckout.requests == []  # who may not re-fetch does not see what 2Checkout has
+
+    client = support("pull_customer")
+    page = client.get(address(apart))
+    assert 'type="radio"' not in page.content.decode()
+    assert choose(client, apart, page, City="remote").status_code == 403
+
+    client = support("change_customer")
+    page = client.get(address(apart))
+    assert 'value="remote"' in page.content.decode()
+    assert 'value="local"' not in page.content.decode()
+    assert choose(client, apart, page, City="local").status_code == 403
+    assert said(choose(client, apart, page, City="remote"))[0] == "success"

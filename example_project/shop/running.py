@@ -4,10 +4,12 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager
 
+from celery.beat import EmbeddedService, Scheduler
 from celery.worker import WorkController
 from django.conf import settings
 from project.celery import app
 
+from django_twocheckout import tasks
 from django_twocheckout.testing import FakeTwoCheckout
 
 from . import vendor
@@ -28,7 +30,7 @@ def fake_vendor(port=0):
 
 @contextmanager
 def worker_thread():
-    """Run a Celery worker in a thread of this process: with the memory broker no other process could hear it."""
+    """Run a Celery worker and its beat in threads of this process: with the memory broker no other could hear them."""
     app.loader.import_default_modules()
     worker = WorkController(
         app=app,
@@ -41,20 +43,28 @@ def worker_thread():
         quiet=True,
     )
     thread = threading.Thread(target=worker.start, name="celery", daemon=True)
+    beat = EmbeddedService(app, max_interval=0.5, thread=True, scheduler_cls=Scheduler)
     thread.start()
+    beat.start()
+    tasks.enqueue(tasks.push_pending)  # what "celery worker" does when it is ready
     try:
         yield worker
     finally:
+        beat.stop()
         worker.stop()
         thread.join(10)
 
 
 @contextmanager
-def everything(tell):
-    """Vendor and worker, as the environment asks for; *tell* hears what a person has to do."""
+def everything(tell, prepare=lambda fake: None):
+    """Vendor and worker, as the environment asks for; *tell* hears what a person has to do.
+
+    *prepare* is called with the vendor before the worker is there.
+    """
     embedded = settings.CELERY_BROKER_URL.startswith("memory:")
     with ExitStack() as stack:
         fake = stack.enter_context(fake_vendor(0 if embedded else 8600))
+        prepare(fake)
         if embedded:
             stack.enter_context(worker_thread())
         else:

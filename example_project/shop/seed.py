@@ -72,6 +72,7 @@ STORIES = {
     "Ruth Oakenfell": "changed_and_not_tried",
     "Clara Montagu": "changed_on_both_sides",
     "Sanna Kestrel": "conflict_to_come",
+    "Arno Vestergaard": "conflict_to_come",
     "Vera Castellan": "has_cards",
     "Bruno Talvik": "has_cards",
     "Mila Harrow": "has_cards",
@@ -97,11 +98,11 @@ def only_there(fake):
 
 @contextmanager
 def by_ourselves():
-    """Saves wake no worker, and nothing is printed: what is pushed here is pushed here."""
+    """Saves wake no worker, nobody waits for the rate, and nothing is printed: what is pushed here is pushed here."""
     logger, before = logging.getLogger("twocheckout"), settings.TWOCHECKOUT
     level = logger.level
     logger.setLevel(logging.CRITICAL)
-    settings.TWOCHECKOUT = {**before, "PUSH_ON_SAVE": False}
+    settings.TWOCHECKOUT = {**before, "PUSH_ON_SAVE": False, "RATE_LIMIT": None}
     try:
         yield
     finally:
@@ -247,7 +248,7 @@ class Seed:
     def conflict_to_come(self, customer):
         """As above, and not compared yet: the page of differences shows it, and lets a person say who is right."""
         self.in_step(customer)
-        self.fake.edit(customer.customer_reference, Phone="+44 555 8001", Company="Kestrel Kites", City="Dover")
+        self.fake.edit(customer.customer_reference, Phone="+44 555 8001", Company="Kites & Co", City="Dover")
         customer.phone, customer.city = "+44 555 8002", "Deal"
         customer.save()
         self.put_off(customer)

@@ -1,10 +1,6 @@
-"""A real browser before the real demo: the example project is started as a person starts it, and looked at in Chromium.
-
-SCREENSHOTS=DIR keeps what ``page.look`` sees in that directory; AXE_CORE names axe-core's axe.min.js.
-"""
-
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -16,32 +12,47 @@ from pathlib import Path
 
 import pytest
 
-from .page import Page
+from .page import PATIENCE, Page
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 20.0
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = """
     --headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
-    --disable-component-update --disable-sync --disable-dev-shm-usage --force-prefers-reduced-motion
+    --disable-component-update --disable-sync --disable-dev-shm-usage --force-color-profile=srgb
     --window-size=1280,900
 """.split()
 NO_SCRIPTS = {"profile.managed_default_content_settings.javascript": 2}
 
 
-class Demo:
-    """The running demo: its address, and what it printed when it started."""
+def pytest_collection_modifyitems(items):
+    missing = ""
+    if not (CHROMIUM and DRIVER):
+        missing = "there is no chromium with its chromedriver"
+    elif importlib.util.find_spec("selenium") is None:
+        missing = "Selenium is not installed; it is in the extra “browser”"
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=missing))
 
-    def __init__(self, said: str) -> None:
-        self.url = re.search(r"The shop +(http://\S+?)/?\s", said)[1]
+
+class Demo:
+    """The running demo: its address, and the customer whom only its 2Checkout has."""
+
+    def __init__(self, said):
+        self.address = re.search(r"The shop +(http://[\d.:]+)/", said)[1]
         self.only_there = re.search(r"Only 2Checkout has customer (\d+)", said)[1]
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    """The shop with its own database, worker and fake 2Checkout, filled with customers in every state."""
+    """The demo in a process of its own. Starting it takes longer than a journey, so all share it, and each journey has
+    its own customers."""
     room = tmp_path_factory.mktemp("demo")
-    ours = {"DJANGO_SETTINGS_MODULE", "DATABASE_URL", "CELERY_BROKER_URL", "TWOCHECKOUT_BASE_URL"}
-    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    named = {"DJANGO_SETTINGS_MODULE", "DATABASE_URL", "CELERY_BROKER_URL", "TWOCHECKOUT_BASE_URL"}
+    environment = {name: value for name, value in os.environ.items() if name not in named}
     environment |= {"DEMO_DATABASE": str(room / "demo.sqlite3"), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "example_project/manage.py", "demo", "--port", "0"]
@@ -49,13 +60,13 @@ def demo(tmp_path_factory):
     with printed.open("w") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:
-        yield Demo(_until_it_serves(process, printed))
+        yield Demo(_what_it_says(process, printed))
     finally:
         process.terminate()
         process.wait(PATIENCE)
 
 
-def _until_it_serves(process, printed):
+def _what_it_says(process, printed):
     end = time.monotonic() + PATIENCE
     while "Ctrl-C" not in (said := printed.read_text()):
         assert process.poll() is None, f"The demo ended:\n{said}"
@@ -66,21 +77,19 @@ def _until_it_serves(process, printed):
 
 @contextmanager
 def started_chromium(profile, preferences):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs the extra “browser”")
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (browser and driver):
-        pytest.skip("needs chromium and chromedriver")
+    from selenium import webdriver
+
     options = webdriver.ChromeOptions()
-    options.binary_location = browser
+    options.binary_location = CHROMIUM
     for flag in [*FLAGS, f"--user-data-dir={profile}"]:
         options.add_argument(flag)
     options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     try:
-        yield chromium
+        yield driver
     finally:
-        chromium.quit()
+        driver.quit()
 
 
 @pytest.fixture(scope="session")
@@ -90,35 +99,35 @@ def chromium(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def admin_cookie(chromium, demo, tmp_path_factory):
-    """Who is logged in once need not do it before each test."""
-    page = Page(chromium, demo.url)
-    page.log_in()
+def session_cookie(chromium, demo):
+    """Who logged in once need not do it before each test."""
+    Page(chromium, demo.address).log_in()
     return chromium.get_cookie("sessionid")
 
 
 @pytest.fixture
-def visitor(chromium, demo, tmp_path):
-    """A page of somebody who is not logged in; at its end nobody must have complained."""
-    chromium.get(f"{demo.url}/static/shop/icon.svg")
+def visitor(chromium, demo):
+    """The page of somebody who is not logged in; at the end nothing must have gone wrong on it."""
+    page = Page(chromium, demo.address)
+    page.go("/static/shop/icon.svg")
     chromium.delete_all_cookies()
-    page = Page(chromium, demo.url, Path(os.environ.get("SCREENSHOTS") or tmp_path))
     yield page
     page.as_it_was()
     page.no_complaints()
 
 
 @pytest.fixture
-def page(admin_cookie, visitor):
-    """A page of the administrator."""
-    visitor.driver.add_cookie(admin_cookie)
+def page(session_cookie, visitor):
+    """The page of the administrator."""
+    visitor.driver.add_cookie(session_cookie)
     return visitor
 
 
 @pytest.fixture
-def page_without_scripts(demo, tmp_path_factory, tmp_path):
-    with started_chromium(tmp_path_factory.mktemp("profile"), NO_SCRIPTS) as driver:
-        page = Page(driver, demo.url, Path(os.environ.get("SCREENSHOTS") or tmp_path))
+def without_scripts(demo, tmp_path):
+    """The page of somebody whose browser runs no JavaScript, and who is not logged in."""
+    with started_chromium(tmp_path, NO_SCRIPTS) as driver:
+        page = Page(driver, demo.address)
         yield page
         page.no_complaints()
 
@@ -128,5 +137,15 @@ def axe():
     """The source of axe-core."""
     path = os.environ.get("AXE_CORE")
     if not path:
-        pytest.skip("needs AXE_CORE, the path of axe-core's axe.min.js")
+        pytest.skip("AXE_CORE does not name axe-core's axe.min.js")
     return Path(path).read_text()
+
+
+@pytest.fixture(scope="session")
+def djangos(session_cookie, chromium, demo, axe):
+    """What axe-core finds on a page that is Django's alone, as pairs of rule and place."""
+    page = Page(chromium, demo.address)
+    page.go("/static/shop/icon.svg")
+    chromium.add_cookie(session_cookie)
+    page.go("/admin/auth/user/")
+    return {(found["rule"], found["place"]) for found in page.violations(axe)}

@@ -1,38 +1,44 @@
-"""What a person does with a page, in a person's words: open, press, fill in, choose, read, wait."""
+"""What a person does with a page, in a person's words, and what can be said of any page."""
 
 from __future__ import annotations
 
+import os
 import time
 from base64 import b64decode
 from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
 
 CUSTOMERS = "/admin/twocheckout/customer/"
-PATIENCE = 15.0
+PATIENCE = 20.0
 #: WCAG 2.2, levels A and AA.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 class Page:
-    def __init__(self, driver, url, screenshots=None):
-        self.driver, self.url, self.screenshots = driver, url, screenshots
+    """What a browser shows of the demo."""
+
+    def __init__(self, driver, address):
+        self.driver, self.address = driver, address
 
     # Going somewhere.
 
-    def open(self, path):
-        self.driver.get(self.url + path)
+    def go(self, path):
+        self.driver.get(self.address + path)
 
     def log_in(self):
-        self.open("/admin/")
+        self.go("/admin/")
         self.fill("Username", "admin")
         self.fill("Password", "admin")
-        self.submit("//input[@type='submit']")
+        self.press("Log in")
 
     def customer(self, name):
         """The customer's form, by way of the list's search."""
-        self.open(CUSTOMERS)
+        self.go(CUSTOMERS)
         self.find("//input[@name='q']").send_keys(name)
-        self.submit("//*[@id='changelist-search']//input[@type='submit']")
-        self.follow(name)
+        self.press("Search")
+        self.press(name)
 
     # Doing something.
 
@@ -47,33 +53,44 @@ class Page:
         field.clear()
         field.send_keys(value)
 
-    def press(self, words):
-        """A button that sends a form."""
-        self.submit(f"//button[normalize-space()='{words}'] | //input[@type='submit' and @value='{words}']")
+    def choose(self, name, words):
+        from selenium.webdriver.support.select import Select
 
-    def follow(self, words):
-        self.submit(f"//a[normalize-space()='{words}']")
+        Select(self.find(f"//select[@name='{name}']")).select_by_visible_text(words)
 
-    def submit(self, xpath):
-        """Whatever leads to another page; waits until that is there."""
+    def button(self, words, within="//body"):
+        """The button or link that says so."""
+        what = ["button[normalize-space()='{}']", "input[@type='submit' and @value='{}']", "a[normalize-space()='{}']"]
+        found = self.all(" | ".join(f"{within}//{one.format(words)}" for one in what))
+        shown = [element for element in found if element.is_displayed()]
+        assert shown, f"There is no button “{words}”; the page says:\n{self.words}"
+        return shown[0]
+
+    def press(self, words, within="//body"):
+        """Press a button or follow a link, and wait for the page that it leads to."""
         with self.another_page():
-            self.find(xpath).click()
+            self.button(words, within).click()
+
+    def press_action(self):
+        """The button beside the list's actions, whose word Django has changed."""
+        with self.another_page():
+            self.find("//*[@class='actions']//button[@name='index']").click()
 
     @contextmanager
     def another_page(self):
         left = self.find("/html").id
         yield
-        self.until(lambda: self.find("/html").id != left and self.driver.execute_script(_LOADED), "another page")
+        self.until(lambda: self.find("/html").id != left and self.find("//body"), "another page")
 
-    # Looking.
+    # Seeing.
 
     @property
-    def text(self):
+    def words(self):
         return self.find("//body").text
 
-    @property
-    def messages(self):
-        return "\n".join(item.text for item in self.all("//ul[contains(@class, 'messagelist')]/li"))
+    def row(self, name):
+        """What the list says of this customer."""
+        return self.find(f"//table[@id='result_list']//tr[.//a[normalize-space()='{name}']]").text
 
     def until(self, holds, what):
         from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
@@ -85,37 +102,37 @@ class Page:
                     return
             except (NoSuchElementException, StaleElementReferenceException):
                 pass  # between two pages
-            assert time.monotonic() < end, f"No {what}; the page says:\n{self.text}"
+            if time.monotonic() > end:
+                pytest.fail(f"No {what}; the page says:\n{self.words}")
             time.sleep(0.05)
 
-    def until_it_says(self, words, *, again=False):
-        """*again*: reload until then."""
+    def sees(self, *texts):
+        for text in texts:
+            self.until(lambda text=text: text in self.words, f"“{text}”")
 
-        def says():
-            if again and words not in self.text:
-                self.driver.refresh()
-            return words in self.text
+    def sees_in_time(self, text):
+        """Loads the page again until it says so."""
+        self.until(lambda: text in self.words or self.driver.refresh(), f"“{text}”")
 
-        self.until(says, f"“{words}”")
-
-    def look(self, name):
-        """A picture of the page, for people."""
-        height = self.driver.execute_script("return document.documentElement.scrollHeight")
+    def look(self, name, height=900):
+        """Keep a picture of the page, if SCREENSHOTS says where; a *height* beyond the window's shows more of it."""
+        folder = os.environ.get("SCREENSHOTS")
+        if not folder:
+            return
         width = self.driver.execute_script("return window.innerWidth")
-        whole = {"x": 0, "y": 0, "width": width, "height": min(height, 2400), "scale": 1}
-        picture = self.driver.execute_cdp_cmd(
-            "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": whole, "format": "png"}
-        )
-        self.screenshots.mkdir(parents=True, exist_ok=True)
-        (self.screenshots / f"{name}.png").write_bytes(b64decode(picture["data"]))
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        options = {"captureBeyondViewport": height > 900, "clip": clip}
+        picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", options)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        Path(folder, f"{name}.png").write_bytes(b64decode(picture["data"]))
 
-    # Other ways to look.
+    # Other eyes.
 
-    def at_phone_width(self):
+    def on_a_phone(self):
         metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
-    def in_dark_mode(self):
+    def in_the_dark(self):
         dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
 
@@ -123,31 +140,48 @@ class Page:
         self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
-    def overflow(self):
-        """By how many pixels the page is wider than the window."""
-        return self.driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
-
     # What must not be.
 
     def no_complaints(self):
-        """The console is silent: no error, and nothing that the Content-Security-Policy stopped."""
-        complaints = [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
-        assert not complaints, "\n".join(complaints)
+        """The console is silent: no script failed, nothing was stopped by the Content-Security-Policy."""
+        log = [line["message"] for line in self.driver.get_log("browser") if line["level"] in ("SEVERE", "WARNING")]
+        assert not log, "\n".join(log)
 
-    def violations(self, axe):
-        """What axe-core finds: pairs of rule and element, with axe's words for each."""
+    def no_wider_than_the_screen(self):
+        wider = self.driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
+        assert wider <= 0, f"{self.driver.current_url} is {wider} pixels wider than the screen"
+
+    def accessible(self, axe, djangos):
+        """axe-core finds nothing on this page but what is Django's own, in the light and in the dark."""
+        found = self.violations(axe)
+        self.in_the_dark()
+        found += self.violations(axe, dark=True)
+        self.as_it_was()
+        ours = [one["words"] for one in found if one["ours"] or (one["rule"], one["place"]) not in djangos]
+        assert not ours, "\n".join(ours)
+
+    def violations(self, axe, dark=False):
+        """What axe-core finds: the rule, the place (the id around the element), whether it is in a part of ours."""
+        self.no_complaints()
         # Runs in spite of the page's Content-Security-Policy, for the driver is no part of the page.
-        self.driver.execute_script(axe)
+        if not dark:
+            self.driver.execute_script(axe)
         found = self.driver.execute_async_script(_RUN_AXE, RULES)
-        return {
-            (violation["id"], str(node["target"])): f"{violation['help']}: {node['html']} {node['failureSummary']}"
-            for violation in found
-            for node in violation["nodes"]
-        }
+        self.driver.get_log("browser")  # what axe-core itself did against the policy
+        return found
 
 
-_LOADED = "return document.readyState === 'complete'"
 _RUN_AXE = """
 const [rules, tell] = arguments;
-axe.run(document, {runOnly: rules, resultTypes: ["violations"]}).then((results) => tell(results.violations));
+const told = (violation, node) => {
+  const element = document.querySelector(node.target[0]);
+  return {
+    rule: violation.id,
+    place: element.parentElement?.closest("[id]")?.id ?? "",
+    ours: element.closest("[class*='tco-'], [id*='tco-']") !== null,
+    words: `${violation.help}: ${node.html} ${node.failureSummary}`,
+  };
+};
+axe.run(document, {runOnly: rules, resultTypes: ["violations"]}).then((results) =>
+  tell(results.violations.flatMap((violation) => violation.nodes.map((node) => told(violation, node)))));
 """

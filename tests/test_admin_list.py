@@ -80,11 +80,13 @@ def test_counts_on_demand(admin_client, django_assert_max_num_queries):
 @pytest.mark.usefixtures("several")
 def test_a_country_is_chosen_among_what_is_filtered_already(admin_client):
     page = admin_client.get(LIST, {"sync_state__exact": "synced", "q": "lovelace", "country": "FR"}).content.decode()
-    [form] = re.findall(r'<form method="get" class="tco-filter">.*?</form>', page, re.DOTALL)
-    assert '<input type="hidden" name="sync_state__exact" value="synced">' in form
-    assert '<input type="hidden" name="q" value="lovelace">' in form
-    assert 'name="country" value' not in form
-    assert "<option selected>FR</option>" in form
+    assert page.count('<form id="tco-country-form" method="get"></form>') == 1
+    [fields] = re.findall(r'<div class="tco-filter">.*?</div>', page, re.DOTALL)
+    assert '<input type="hidden" form="tco-country-form" name="sync_state__exact" value="synced">' in fields
+    assert '<input type="hidden" form="tco-country-form" name="q" value="lovelace">' in fields
+    assert 'name="country" value' not in fields
+    assert "<option selected>FR</option>" in fields
+    assert fields.count('form="tco-country-form"') == 4  # the two above, the choice and the button
 
 
 @pytest.mark.usefixtures("several")

@@ -68,8 +68,7 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
         "name",
         "standing_and_reason",
         "next_try",
-        "email",
-        "company",
+        "email_and_company",
         "country_code",
         "references",
         "pushed",
@@ -77,7 +76,7 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
     list_display_links = ["name"]
     list_filter = ["sync_state", ReasonFilter, StaleFilter, CardsFilter, "enabled", "trial", CountryFilter]
     # Those that the database can follow an index for; any other order would sort a million rows for one page.
-    sortable_by = ["name", "standing_and_reason", "email", "country_code"]
+    sortable_by = ["name", "standing_and_reason", "email_and_company", "country_code"]
     ordering = ["-pk"]
     search_fields = ["customer_reference", "external_customer_reference", "first_name", "last_name", "email", "company"]
     search_help_text = gettext_lazy("Search by reference, name, e-mail or company.")
@@ -112,7 +111,7 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
     ]
 
     class Media:
-        css = {"all": ["twocheckout/admin.css"]}
+        css = {"all": ["twocheckout/themes.css", "twocheckout/admin.css"]}
 
     # What is shown.
 
@@ -132,13 +131,19 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
         if customer.sync_state != SyncState.PENDING:
             return "-"
         if not customer.tries:
-            return _("as soon as a worker is free")
+            return _("now")
         return _("in %(time)s") % {"time": timeuntil(customer.next_try_at).partition(",")[0]}
+
+    @admin.display(description=gettext_lazy("e-mail, company"), ordering="email")
+    def email_and_company(self, customer: Customer) -> str:
+        if not customer.company:
+            return customer.email
+        return format_html('{}<div class="tco-reason">{}</div>', customer.email, customer.company)
 
     @admin.display(description=gettext_lazy("references"))
     def references(self, customer: Customer) -> str:
         theirs = customer.customer_reference or _("not at 2Checkout yet")
-        return format_html("{}<div class='tco-reason'>{}</div>", theirs, customer.external_customer_reference)
+        return format_html('{}<div class="tco-reason">{}</div>', theirs, customer.external_customer_reference)
 
     @admin.display(description=gettext_lazy("pushed"))
     def pushed(self, customer: Customer) -> str:
@@ -216,5 +221,9 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
         )
         for attempt in attempts:
             attempt.person = users.get(attempt.user, "")  # type: ignore[attr-defined]
-        content = {"attempts": attempts[:HISTORY_LINES], "more_attempts": len(attempts) > HISTORY_LINES}
+        content = {
+            "attempts": attempts[:HISTORY_LINES],
+            "more_attempts": len(attempts) > HISTORY_LINES,
+            "media": self.media,
+        }
         return super().history_view(request, object_id, {**content, **(extra_context or {})})

@@ -317,7 +317,9 @@ class Seed:
             customer, minutes = self.random.choice(quiet), self.random.triangular(1, 59, 20)
             if self.random.random() < 0.15:
                 attempts.append(self.attempt(customer, minutes + 0.5, Outcome.RETRY, 503, "SIM_MAINTENANCE", tries=1))
-            attempts.append(self.attempt(customer, minutes, Outcome.DONE, 200, sent=self.random.choice(["Phone", "Zip"])))
+            attempts.append(
+                self.attempt(customer, minutes, Outcome.DONE, 200, sent=self.random.choice(["Phone", "Zip"]))
+            )
             self.put(customer, pushed_at=max(customer.pushed_at, attempts[-1].at))
         Attempt.objects.bulk_create(attempts)
 

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import gettext
+import re
+from pathlib import Path
+
+import pytest
+from django.utils import translation
+from django.utils.translation import ngettext
+
+import django_twocheckout
+from django_twocheckout.models import Customer
+
+from .test_admin import LIST, form, pushed  # noqa: F401
+
+LOCALE = Path(django_twocheckout.__file__).parent / "locale"
+LANGUAGES = ["de", "ro"]
+
+
+def catalog(language):
+    with (LOCALE / language / "LC_MESSAGES" / "django.mo").open("rb") as file:
+        return gettext.GNUTranslations(file)._catalog
+
+
+def placeholders(text):
+    return sorted(set(re.findall(r"%\(\w+\)[sd]", text)))
+
+
+def test_both_have_the_same_texts():
+    german, romanian = ({key[0] if isinstance(key, tuple) else key for key in catalog(name)} for name in LANGUAGES)
+    assert german == romanian
+    assert len(german) > 350
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_translated_with_its_placeholders(language):
+    for key, words in catalog(language).items():
+        singular = key[0] if isinstance(key, tuple) else key
+        if singular:
+            assert words.strip()
+            assert placeholders(words) == placeholders(singular)
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "words"),
+    [
+        ("de", 1, "1 Kunde erledigt."),
+        ("de", 2, "2 Kunden erledigt."),
+        ("ro", 1, "1 client rezolvat."),
+        ("ro", 2, "2 clienți rezolvați."),
+        ("ro", 20, "20 de clienți rezolvați."),
+        ("ro", 101, "101 clienți rezolvați."),
+    ],
+)
+def test_plural_forms(language, count, words):
+    with translation.override(language):
+        told = ngettext("%(count)d customer done.", "%(count)d customers done.", count) % {"count": count}
+    assert told == words
+
+
+@pytest.mark.parametrize(
+    ("language", "state", "button", "headline", "title"),
+    [
+        ("de", "Synchron", "Jetzt übertragen", "2Checkout hat, was Sie hier sehen.", "Fließt es?"),
+        ("ro", "Sincronizat", "Trimite acum", "2Checkout are ceea ce vedeți aici.", "Curge?"),
+    ],
+)
+def test_pages(admin_client, pushed, settings, language, state, button, headline, title):  # noqa: F811
+    settings.LANGUAGE_CODE = language
+    page = admin_client.get(LIST).content.decode()
+    assert f"</span> {state}" in page
+    assert title in page
+    page = admin_client.get(form(Customer.objects.get())).content.decode()
+    assert f">{button}</button>" in page
+    assert headline in page
+    assert admin_client.get(f"{LIST}status/").status_code == 200

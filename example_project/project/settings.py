@@ -93,4 +93,5 @@ TWOCHECKOUT = {
     "SECRET_KEY": os.environ.get("TWOCHECKOUT_SECRET_KEY", "SECRET_KEY"),
     "BASE_URL": os.environ.get("TWOCHECKOUT_BASE_URL", "http://127.0.0.1:8600/rest/6.0/"),
     "TIMEOUT": (5, 10),
+    "RATE_LIMIT": "20/s",  # polite, and slow enough for a job to be watched
 }

@@ -56,7 +56,7 @@ def worker_thread():
 
 
 @contextmanager
-def everything(tell, prepare=None):
+def everything(tell, prepare=lambda fake: None):
     """Vendor and worker, as the environment asks for; *tell* hears what a person has to do.
 
     *prepare* is called with the vendor before the worker is there.
@@ -64,8 +64,7 @@ def everything(tell, prepare=None):
     embedded = settings.CELERY_BROKER_URL.startswith("memory:")
     with ExitStack() as stack:
         fake = stack.enter_context(fake_vendor(0 if embedded else 8600))
-        if prepare:
-            prepare(fake)
+        prepare(fake)
         if embedded:
             stack.enter_context(worker_thread())
         else:

@@ -71,6 +71,8 @@ STORIES = {
     "Hugo Bellamont": "changed_and_not_tried",
     "Ruth Oakenfell": "changed_and_not_tried",
     "Clara Montagu": "changed_on_both_sides",
+    "Sanna Kestrel": "conflict_to_come",
+    "Arno Vestergaard": "conflict_to_come",
     "Vera Castellan": "has_cards",
     "Bruno Talvik": "has_cards",
     "Mila Harrow": "has_cards",
@@ -96,11 +98,11 @@ def only_there(fake):
 
 @contextmanager
 def by_ourselves():
-    """Saves wake no worker, and nothing is printed: what is pushed here is pushed here."""
+    """Saves wake no worker, nobody waits for the rate, and nothing is printed: what is pushed here is pushed here."""
     logger, before = logging.getLogger("twocheckout"), settings.TWOCHECKOUT
     level = logger.level
     logger.setLevel(logging.CRITICAL)
-    settings.TWOCHECKOUT = {**before, "PUSH_ON_SAVE": False}
+    settings.TWOCHECKOUT = {**before, "PUSH_ON_SAVE": False, "RATE_LIMIT": None}
     try:
         yield
     finally:
@@ -113,6 +115,7 @@ class Seed:
         self.fake = fake
         self.random = Random(1)
         self.now = timezone.now()
+        self.later = self.now + timedelta(hours=12)
         self.user = get_user_model().objects.order_by("pk").values_list("pk", flat=True).first()
 
     def sow(self):
@@ -151,10 +154,9 @@ class Seed:
         everybody = [f"{first} {last}" for first in FIRST_NAMES for last in LAST_NAMES]
         names = [*STORIES, *self.random.sample(everybody, PEOPLE - len(STORIES))]
         self.random.shuffle(names)
+        persons = [self.person(number, name) for number, name in enumerate(names, start=1)]
         with transaction.atomic():
-            customers = [
-                Customer.objects.create(**self.person(number, name)) for number, name in enumerate(names, start=1)
-            ]
+            customers = [Customer.objects.create(**person, next_try_at=self.later) for person in persons]
             for customer in customers[::2]:
                 Account.objects.create(customer=customer, nickname=customer.first_name.lower())
         return customers
@@ -236,12 +238,20 @@ class Seed:
         self.put_off(customer)
 
     def put_off(self, customer):
-        self.put(customer, next_try_at=self.now + timedelta(hours=12), pending_since=self.ago(minutes=4))
+        self.put(customer, next_try_at=self.later, pending_since=self.ago(minutes=4))
 
     def changed_on_both_sides(self, customer):
         self.in_step(customer)
         self.fake.edit(customer.customer_reference, Phone="+44 555 7001", City="Bath")
         self.change(customer, phone="+44 555 7002", address1="5 Harbour Lane")
+
+    def conflict_to_come(self, customer):
+        """As above, and not compared yet: the page of differences shows it, and lets a person say who is right."""
+        self.in_step(customer)
+        self.fake.edit(customer.customer_reference, Phone="+44 555 8001", Company="Kites & Co", City="Dover")
+        customer.phone, customer.city = "+44 555 8002", "Deal"
+        customer.save()
+        self.put_off(customer)
 
     def has_cards(self, customer):
         self.in_step(customer)

@@ -7,7 +7,7 @@ from django_twocheckout.exceptions import TwoCheckoutError
 from django_twocheckout.models import Customer
 from django_twocheckout.serializers import CustomerInformationSerializer
 
-from . import vendor
+from . import seed, vendor
 from .forms import CustomerForm, SignUpForm
 from .models import Account
 
@@ -19,7 +19,8 @@ SHOWN = [
 
 def accounts(request):
     everybody = Account.objects.select_related("customer").order_by("-pk")
-    return render(request, "shop/accounts.html", {"accounts": everybody})
+    only_there = seed.only_there(vendor.current) if vendor.current else []
+    return render(request, "shop/accounts.html", {"accounts": everybody, "only_there": only_there[:1]})
 
 
 def sign_up(request):

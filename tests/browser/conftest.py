@@ -1,136 +1,151 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+from .page import PATIENCE, Page
 
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = """
     --headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
-    --disable-component-update --disable-sync --hide-scrollbars --force-color-profile=srgb
+    --disable-component-update --disable-sync --disable-dev-shm-usage --force-color-profile=srgb
+    --hide-scrollbars --window-size=1280,900
 """.split()
+NO_SCRIPTS = {"profile.managed_default_content_settings.javascript": 2}
 
 
 def pytest_collection_modifyitems(items):
-    missing = None
+    missing = ""
     if not (CHROMIUM and DRIVER):
         missing = "there is no chromium with its chromedriver"
-    else:
-        try:
-            import selenium  # noqa: F401
-        except ImportError:
-            missing = "Selenium is not installed: pip install .[browser]"
+    elif importlib.util.find_spec("selenium") is None:
+        missing = "Selenium is not installed; it is in the extra “browser”"
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(120))
             if missing:
                 item.add_marker(pytest.mark.skip(reason=missing))
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Iterator[str]:
-    """The demo, in a process of its own, with fresh data for each module; its address."""
-    where = tmp_path_factory.mktemp("demo")
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "CELERY_BROKER_URL")
-    }
-    environment |= {"DEMO_DATABASE": str(where / "demo.sqlite3"), "PYTHONUNBUFFERED": "1"}
-    environment.pop("DJANGO_SETTINGS_MODULE", None)
-    command = [sys.executable, str(ROOT / "example_project" / "manage.py"), "demo", "--port", "0"]
-    with (where / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
-        said = []
-        try:
-            for line in process.stdout:
-                said.append(line)
-                if found := re.search(r"The shop +(http://[\d.]+:\d+)/", line):
-                    address = found[1]
-                if "Ctrl-C" in line:
-                    break
-            else:
-                pytest.fail(f"The demo did not start: {''.join(said)}{(where / 'log').read_text()}")
-            only_there = re.search(r"Only 2Checkout has customer (\d+)", "".join(said))
-            Demo.only_there = only_there[1] if only_there else ""
-            yield address
-        finally:
-            process.terminate()
-            process.communicate(timeout=20)
-
-
 class Demo:
-    """What the demo said when it started."""
+    """The running demo: its address, and the customer whom only its 2Checkout has."""
 
-    only_there = ""
-
-
-@pytest.fixture
-def only_there(demo) -> str:
-    """The reference of a customer whom only 2Checkout has."""
-    return Demo.only_there
+    def __init__(self, said):
+        self.address = re.search(r"The shop +(http://[\d.:]+)/", said)[1]
+        self.only_there = re.search(r"Only 2Checkout has customer (\d+)", said)[1]
 
 
-def start(where, *, javascript=True, width=1280, height=900, dark=False):
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The demo in a process of its own. Starting it takes longer than a journey, so all share it, and each journey has
+    its own customers."""
+    room = tmp_path_factory.mktemp("demo")
+    named = {"DJANGO_SETTINGS_MODULE", "DATABASE_URL", "CELERY_BROKER_URL", "TWOCHECKOUT_BASE_URL"}
+    environment = {name: value for name, value in os.environ.items() if name not in named}
+    environment |= {"DEMO_DATABASE": str(room / "demo.sqlite3"), "PYTHONUNBUFFERED": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "example_project/manage.py", "demo", "--port", "0"]
+    printed = room / "printed"
+    with printed.open("w") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        yield Demo(_what_it_says(process, printed))
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _what_it_says(process, printed):
+    end = time.monotonic() + PATIENCE
+    while "Ctrl-C" not in (said := printed.read_text()):
+        assert process.poll() is None, f"The demo ended:\n{said}"
+        assert time.monotonic() < end, f"The demo does not serve:\n{said}"
+        time.sleep(0.05)
+    return said
+
+
+@contextmanager
+def started_chromium(profile, preferences):
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for flag in [*FLAGS, f"--user-data-dir={where}", f"--window-size={width},{height}"]:
+    for flag in [*FLAGS, f"--user-data-dir={profile}"]:
         options.add_argument(flag)
-    if not javascript:
-        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-    if dark:
-        options.add_argument("--blink-settings=preferredColorScheme=0")
+    options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-    if dark:
-        driver.execute_cdp_cmd(
-            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
-        )
-    return driver
+    try:
+        yield driver
+    finally:
+        driver.quit()
 
 
-@pytest.fixture(scope="module")
-def open_browser(demo, tmp_path_factory):
-    """Makes a browser in which the administrator is logged in."""
-    from .page import Page
-
-    pages = []
-
-    def make(**options):
-        page = Page(start(tmp_path_factory.mktemp("profile"), **options), demo)
-        pages.append(page)
-        page.go("/admin/")
-        page.fill("username", "admin")
-        page.fill("password", "admin")
-        page.press("Log in")
-        page.sees("Site administration")
-        return page
-
-    yield make
-    for page in pages:
-        page.driver.quit()
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    with started_chromium(tmp_path_factory.mktemp("profile"), {}) as driver:
+        yield driver
 
 
-@pytest.fixture(scope="module")
-def desk(open_browser):
-    return open_browser()
+@pytest.fixture(scope="session")
+def session_cookie(chromium, demo):
+    """Who logged in once need not do it before each test."""
+    Page(chromium, demo.address).log_in()
+    return chromium.get_cookie("sessionid")
 
 
 @pytest.fixture
-def page(desk):
-    """A browser on a desk. Nothing that its pages do may be refused by the browser."""
-    yield desk
-    desk.no_complaints()
+def visitor(chromium, demo):
+    """The page of somebody who is not logged in; at the end nothing must have gone wrong on it."""
+    page = Page(chromium, demo.address)
+    page.go("/static/shop/icon.svg")
+    chromium.delete_all_cookies()
+    yield page
+    page.as_it_was()
+    page.no_complaints()
+
+
+@pytest.fixture
+def page(session_cookie, visitor):
+    """The page of the administrator."""
+    visitor.driver.add_cookie(session_cookie)
+    return visitor
+
+
+@pytest.fixture
+def without_scripts(demo, tmp_path):
+    """The page of somebody whose browser runs no JavaScript, and who is not logged in."""
+    with started_chromium(tmp_path, NO_SCRIPTS) as driver:
+        page = Page(driver, demo.address)
+        yield page
+        page.no_complaints()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The source of axe-core."""
+    path = os.environ.get("AXE_CORE")
+    if not path:
+        pytest.skip("AXE_CORE does not name axe-core's axe.min.js")
+    return Path(path).read_text()
+
+
+@pytest.fixture(scope="session")
+def djangos(session_cookie, chromium, demo, axe):
+    """What axe-core finds on a page that is Django's alone, as pairs of rule and place."""
+    page = Page(chromium, demo.address)
+    page.go("/admin/auth/user/")
+    found = page.violations(axe)
+    chromium.back()
+    return {(one["rule"], one["place"]) for one in found}

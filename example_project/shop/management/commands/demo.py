@@ -35,8 +35,8 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="0 for one that is free")
 
     def handle(self, *, headless, host, port, **options):
-        prepare = None if headless else seed.sow
-        with self.fresh_database(headless), running.everything(self.say, prepare) as fake:
+        prepare = {} if headless else {"prepare": seed.sow}
+        with self.fresh_database(headless), running.everything(self.say, **prepare) as fake:
             if headless:
                 ended_well = Story(fake, self.say).tell()
                 self.say("\nEverything is as it should be." if ended_well else "\nSomething is not as it should be.")

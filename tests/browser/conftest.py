@@ -147,5 +147,4 @@ def djangos(session_cookie, chromium, demo, axe):
     page = Page(chromium, demo.address)
     page.go("/admin/auth/user/")
     found = page.violations(axe)
-    chromium.back()
     return {(one["rule"], one["place"]) for one in found}

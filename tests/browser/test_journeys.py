@@ -103,7 +103,9 @@ def test_resolve_a_conflict(page):
     page.sees("Both sides have the same.")
     page.press("Back to the customer")
     page.sees(SYNCED)
-    values = {name: page.find(f"//input[@name='{name}']").get_attribute("value") for name in ("phone", "city", "company")}
+    values = {
+        name: page.find(f"//input[@name='{name}']").get_attribute("value") for name in ("phone", "city", "company")
+    }
     assert values == {"phone": "+44 555 8001", "city": "Deal", "company": "Kites & Co"}
 
 

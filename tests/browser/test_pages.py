@@ -72,12 +72,12 @@ PAGES = {
 @pytest.mark.parametrize("name", PAGES)
 def test_page(name, page, request):
     """Fits a phone, and axe-core finds nothing in it but what is Django's own, in the light and in the dark."""
+    axe, djangos = request.getfixturevalue("axe"), request.getfixturevalue("djangos")
     PAGES[name](page)
     page.on_a_phone()
     page.no_wider_than_the_screen()
     page.look(f"phone-{name}", 1600)
     page.as_it_was()
-    axe, djangos = request.getfixturevalue("axe"), request.getfixturevalue("djangos")
     found = page.violations(axe)
     page.in_the_dark()
     found += page.violations(axe, OF_COLOURS)

@@ -120,7 +120,7 @@ class Page:
         folder = os.environ.get("SCREENSHOTS")
         if not folder:
             return
-        width = self.driver.execute_script("return window.innerWidth")
+        width = self.driver.execute_script("return document.documentElement.clientWidth")
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         options = {"captureBeyondViewport": height > 900, "clip": clip}
         picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", options)
@@ -149,7 +149,8 @@ class Page:
         assert not log, "\n".join(log)
 
     def no_wider_than_the_screen(self):
-        wider = self.driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
+        # Not the window's inner width: a phone zooms out, and that grows with what is too wide.
+        wider = self.driver.execute_script("const e = document.documentElement; return e.scrollWidth - e.clientWidth")
         assert wider <= 0, f"{self.driver.current_url} is {wider} pixels wider than the screen"
 
     def violations(self, axe, rules=RULES):

@@ -60,6 +60,7 @@ class JobAdmin(ModelAdmin):
 
     list_display = ["title", "asked_at", "person", "state"]
     list_filter = ["verb"]
+    list_per_page = 25
     ordering = ["-pk"]
 
     class Media:

@@ -91,10 +91,11 @@ def test_killed_in_the_middle__the_next_one_goes_on_with_the_rest(many, twocheck
     write, written = jobs._Work._write, []
 
     def write_and_die(work, **columns):
-        write(work, **columns)
+        count = write(work, **columns)
         written.append(columns)
         if len(written) == 4:
             raise Killed
+        return count
 
     monkeypatch.setattr(jobs._Work, "_write", write_and_die)
     with pytest.raises(Killed):
@@ -173,6 +174,24 @@ def test_stop(many, twocheckout):
     job.refresh_from_db()
     assert job.stopped
     assert jobs.forsaken("default") == []
+
+
+def test_stop__while_a_worker_is_at_it(many, twocheckout, monkeypatch, settings):
+    use(settings, CONCURRENCY=1, BATCH_SIZE=1)
+    monkeypatch.setattr(jobs, "SETTLE_SECONDS", 0.0)
+    job = jobs.begin(Verb.PUSH, many)
+    write = jobs._Work._write
+
+    def stop_meanwhile(work, **columns):
+        jobs.stop(job)
+        return write(work, **columns)
+
+    monkeypatch.setattr(jobs._Work, "_write", stop_meanwhile)
+    assert work_off(job) is None
+    assert len(twocheckout.customers) < 5
+    assert not Customer.objects.filter(lease_until__isnull=False).exists()  # what was not begun went back
+    job.refresh_from_db()
+    assert job.stopped
 
 
 def test_the_sweep_goes_on_with_what_was_left(many, twocheckout, sent):

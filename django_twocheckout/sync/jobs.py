@@ -144,6 +144,10 @@ def purge(database: str) -> None:
     _jobs(database).filter(ended_at__lt=before).delete()
 
 
+class _NotOurs(Exception):
+    """The job was stopped, or the portion's lease was lost."""
+
+
 class _Work:
     """A worker's work on the portion in its hands."""
 
@@ -158,9 +162,11 @@ class _Work:
         """Returns the seconds to wait before going on, None if the portion is done or somebody else's."""
         job, portion = self.portion.job, self.portion
         keys = Keys(list(self.left))
-        sweep = each(
-            keys, database=self.database, source=Source.USER, user=job.user, seconds=seconds, on_ended=self._ended
-        )
+        asked: dict[str, Any] = {"database": self.database, "source": Source.USER, "user": job.user}
+        try:
+            sweep = each(keys, seconds=seconds, on_ended=self._ended, **asked)
+        except _NotOurs:
+            return None
         unbegun = dict.fromkeys(keys)
         if sweep.wait is not None:
             unbegun |= self.put_off  # not their fault, so they come again when the account is in order
@@ -190,16 +196,19 @@ class _Work:
             del self.left[claim.pk]
         if time.monotonic() > self.noted_at + SETTLE_SECONDS:
             self.noted_at = time.monotonic()
-            self._write(lease_until=database_now() + timedelta(seconds=lease_seconds()))
+            if not self._write(lease_until=database_now() + timedelta(seconds=lease_seconds())):
+                self.noted_at = float("inf")  # what ends from now on is nobody's
+                raise _NotOurs
 
     def _note_failure(self, pk: Any, reason: str) -> None:
         self.portion.failed += 1
         if len(self.portion.failures) < REASONS:
             self.portion.failures.append([pk, reason])
 
-    def _write(self, **columns: Any) -> None:
+    def _write(self, **columns: Any) -> int:
         portion = self.portion
-        _portions(self.database).filter(pk=portion.pk, lease=portion.lease, ended=False).update(
+        ours = _portions(self.database).filter(pk=portion.pk, lease=portion.lease, ended=False)
+        return ours.update(
             left=list(self.left), done=portion.done, failed=portion.failed, failures=portion.failures, **columns
         )
 

@@ -20,7 +20,7 @@ CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = """
     --headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync --disable-dev-shm-usage --force-color-profile=srgb
-    --hide-scrollbars --window-size=1280,900
+    --hide-scrollbars
 """.split()
 NO_SCRIPTS = {"profile.managed_default_content_settings.javascript": 2}
 
@@ -112,7 +112,6 @@ def visitor(chromium, demo):
     page.go("/static/shop/icon.svg")
     chromium.delete_all_cookies()
     yield page
-    page.as_it_was()
     page.no_complaints()
 
 

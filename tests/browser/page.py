@@ -24,6 +24,7 @@ class Page:
 
     def __init__(self, driver, address):
         self.driver, self.address = driver, address
+        self.as_it_was()
 
     # Going somewhere.
 
@@ -116,11 +117,14 @@ class Page:
         self.until(lambda: text in self.words or self.driver.refresh(), f"“{text}”")
 
     def look(self, name, height=900):
-        """Keep a picture of the page, if SCREENSHOTS says where; a *height* beyond the window's shows more of it."""
+        """Keep a picture of the page, if SCREENSHOTS says where; a *height* beyond the window's shows more of it, if there is more."""
         folder = os.environ.get("SCREENSHOTS")
         if not folder:
             return
-        width = self.driver.execute_script("return document.documentElement.clientWidth")
+        width, whole = self.driver.execute_script(
+            "const e = document.documentElement; return [e.clientWidth, e.scrollHeight]"
+        )
+        height = min(height, max(whole, 900))
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         options = {"captureBeyondViewport": height > 900, "clip": clip}
         picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", options)
@@ -130,7 +134,10 @@ class Page:
     # Other eyes.
 
     def on_a_phone(self):
-        metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+        self._sized(390, 844, mobile=True)
+
+    def _sized(self, width, height, mobile=False):
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
     def in_the_dark(self):
@@ -138,7 +145,7 @@ class Page:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
 
     def as_it_was(self):
-        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        self._sized(1280, 900)
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
     # What must not be.

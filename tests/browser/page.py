@@ -117,7 +117,7 @@ class Page:
         self.until(lambda: text in self.words or self.driver.refresh(), f"“{text}”")
 
     def look(self, name, height=900):
-        """Keep a picture of the page, if SCREENSHOTS says where; a *height* beyond the window's shows more, if there is."""
+        """Keep a picture of the page, if SCREENSHOTS says where; a *height* beyond the window's shows more of it."""
         folder = os.environ.get("SCREENSHOTS")
         if not folder:
             return

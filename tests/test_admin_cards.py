@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import timedelta
 from html import unescape
 
@@ -8,11 +9,13 @@ import pytest
 import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
+from django.core.signals import got_request_exception
 from django.urls import reverse
 from django.utils import timezone
+from django.views.debug import ExceptionReporter
 
 from django_twocheckout import sync
-from django_twocheckout.admin.cards import MOST_CUSTOMERS
+from django_twocheckout.admin.cards import MOST_CUSTOMERS, unseal
 from django_twocheckout.models import Customer
 from django_twocheckout.testing import Fault
 
@@ -304,6 +307,64 @@ def test_refused__both_of_two_like_cards(admin_client, pushed, twocheckout):
     page = admin_client.post(cards_of(pushed), confirmed(*both))
     assert said(page) == ("error", "2 cards not deleted; the reasons stand below.")
     assert [line[3] for line in table(page)[1::2]] == ["SUB-1", "SUB-2"]
+
+
+def test_refused__one_of_two_that_cannot_be_told_apart(admin_client, pushed, twocheckout):
+    """Its reason stands above the cards: beside one of them it might be the wrong one."""
+    twocheckout.add_card(pushed.customer_reference, subscription="SUB-1")
+    twocheckout.add_card(pushed.customer_reference)
+    twocheckout.add_card(pushed.customer_reference)
+    html = admin_client.get(cards_of(pushed)).content.decode()
+    used, free, _other = re.findall(r'name="card"[^>]*value="([^"]+)"', html)
+    page = admin_client.post(cards_of(pushed), confirmed(used, free))
+    assert said(page) == ("warning", "1 card deleted. 1 card not deleted; the reason stands below.")
+    assert len(table(page)) == 3
+    assert "is used by an active subscription" in "".join(page.context["problems"])
+
+
+def test_confirmation__like_cards_are_told_apart_by_what_they_pay_for(admin_client, pushed, twocheckout):
+    twocheckout.behaviour.card_names_subscription = True
+    for subscription in ("SUB-1", "SUB-2"):
+        twocheckout.add_card(pushed.customer_reference, subscription=subscription)
+    found = choices(admin_client.get(cards_of(pushed)))
+    assert [label[-7:] for label in found] == ["(SUB-1)", "(SUB-2)"]
+    page = admin_client.post(cards_of(pushed), {"card": list(found.values())})
+    assert "(SUB-1)" in text(page)
+    assert "(SUB-2)" in text(page)
+
+
+def test_page__2checkout_is_not_asked_for_each_when_it_is_not_there(admin_client, pushed, twocheckout):
+    Customer.objects.bulk_create([Customer(**ADA, customer_reference=f"60000000{n}") for n in range(5)])
+    twocheckout.fail("reset", times=100)
+    page = admin_client.get(cards_of(*Customer.objects.all()))
+    assert text(page).count("The cards could not be fetched") == 6
+    assert len({request.path for request in twocheckout.requests}) == 1
+
+
+def test_error_report__no_token(admin_client, with_cards, twocheckout, monkeypatch):
+    """What an exception nobody foresaw mails to the project's admins, with all that Django knows of it."""
+    admin_client.raise_request_exception = False
+    sealed = choices(admin_client.get(cards_of(with_cards)))
+    facts = [unseal(value) for value in sealed.values()]
+    reports = []
+
+    def report(request, **facts):
+        reporter = ExceptionReporter(request, *sys.exc_info())
+        reports.append(reporter.get_traceback_text() + reporter.get_traceback_html())
+
+    def broken(*arguments, **options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("django_twocheckout.sync.history.write", broken)
+    got_request_exception.connect(report)
+    try:
+        assert admin_client.post(cards_of(with_cards), confirmed(*sealed.values())).status_code == 500
+    finally:
+        got_request_exception.disconnect(report)
+    [whole] = reports
+    assert "ZeroDivisionError" in whole
+    for private in [*sealed.values(), *(fact["token"] for fact in facts)]:
+        assert private not in whole
 
 
 def test_refused__and_the_cards_cannot_be_fetched_anew(admin_client, with_cards, twocheckout):

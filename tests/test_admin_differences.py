@@ -10,6 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
 from django_twocheckout import sync
+from django_twocheckout.exceptions import CustomerBusy
 from django_twocheckout.models import Customer
 
 from .test_admin import LIST, pushed, said, support  # noqa: F401
@@ -87,13 +88,13 @@ def test_looking_changes_nothing(admin_client, apart, twocheckout):
 def test_take_theirs_and_send_ours(admin_client, apart, twocheckout, settings, conflict):
     use(settings, CONFLICT=conflict)
     told = said(choose(admin_client, apart, City="remote", Phone="local"))
-    assert told == ("success", "1 field taken over. 1 field sent.")
+    assert told == ("success", "2 fields taken over. 1 field sent.")
     apart.refresh_from_db()
     theirs = twocheckout.customers[0]
     assert (apart.city, apart.phone, apart.fax, apart.sync_state) == ("Rome", "555", "999", "synced")
     assert (theirs["City"], theirs["Phone"], theirs["Fax"]) == ("Rome", "555", "999")
     assert [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")] == [
-        "Took over from 2Checkout: City.",
+        "Took over from 2Checkout: City Fax.",
         "Chose to send to 2Checkout: Phone.",
     ]
 
@@ -102,7 +103,7 @@ def test_take_theirs_and_send_ours(admin_client, apart, twocheckout, settings, c
 @pytest.mark.parametrize("read", [True, False])
 def test_send_ours__also_what_changed_only_there(admin_client, apart, twocheckout, settings, conflict, read):
     use(settings, CONFLICT=conflict, READ_BEFORE_WRITE=read)
-    assert said(choose(admin_client, apart, City="local", Fax="local")) == ("success", "2 fields sent.")
+    assert said(choose(admin_client, apart, City="local", Fax="local")) == ("success", "3 fields sent.")
     apart.refresh_from_db()
     theirs = twocheckout.customers[0]
     assert (apart.city, apart.fax) == (theirs["City"], theirs["Fax"] or "") == ("Paris", "")
@@ -126,7 +127,7 @@ def test_send_ours__and_2checkout_fails(admin_client, apart, twocheckout):
     page = admin_client.get(address(apart))
     twocheckout.fail("503", method="PUT")
     level, words = said(choose(admin_client, apart, page, City="local"))
-    assert (level, words) == ("warning", "Not sent yet: Down for maintenance (SIM_MAINTENANCE)")
+    assert (level, words) == ("warning", "1 field taken over. Not sent yet: Down for maintenance (SIM_MAINTENANCE)")
     apart.refresh_from_db()
     assert apart.sync_state == "pending"
     twocheckout.heal()
@@ -135,18 +136,24 @@ def test_send_ours__and_2checkout_fails(admin_client, apart, twocheckout):
 
 
 @pytest.mark.parametrize("winner", ["local", "remote"])
-def test_changed_there_meanwhile__left_alone(admin_client, apart, twocheckout, winner):
+def test_changed_there_meanwhile__not_done_as_chosen(admin_client, apart, twocheckout, winner):
     page = admin_client.get(address(apart))
     twocheckout.edit(apart.customer_reference, Fax="1000")
     level, words = said(choose(admin_client, apart, page, Fax=winner))
-    assert (level, words) == ("warning", "Changed since you looked, so left alone: fax. Look again.")
+    assert (level, words) == (
+        "warning",
+        "1 field taken over. Changed since you looked, so not done as chosen: fax. Look again.",
+    )
 
 
-def test_changed_here_meanwhile__left_alone(admin_client, apart, twocheckout):
+def test_changed_here_meanwhile__not_done_as_chosen(admin_client, apart, twocheckout):
     page = admin_client.get(address(apart))
     Customer.objects.update(city="Lyon")
     level, words = said(choose(admin_client, apart, page, City="remote"))
-    assert (level, words) == ("warning", "Changed since you looked, so left alone: city. Look again.")
+    assert (level, words) == (
+        "warning",
+        "1 field taken over. Changed since you looked, so not done as chosen: city. Look again.",
+    )
     apart.refresh_from_db()
     assert apart.city == "Lyon"
 
@@ -161,7 +168,7 @@ def test_saved_in_the_very_moment__the_save_wins(admin_client, apart, twocheckou
 
     monkeypatch.setattr(sync.TwoCheckoutClient, "retrieve_customer", saved_meanwhile)
     level, words = said(choose(admin_client, apart, page, City="remote"))
-    assert (level, words) == ("warning", "Changed since you looked, so left alone: city. Look again.")
+    assert (level, words) == ("warning", "Changed since you looked, so not done as chosen: city. Look again.")
     apart.refresh_from_db()
     assert (apart.city, apart.sync_state) == ("Lyon", "pending")
 
@@ -219,8 +226,9 @@ def test_permissions(support, apart, twocheckout):  # noqa: F811
 
     client = support("pull_customer")
     page = client.get(address(apart))
-    assert 'type="radio"' not in page.content.decode()
-    assert choose(client, apart, page, City="remote").status_code == 403
+    for given in ('type="radio"', 'name="seen"'):
+        assert given not in page.content.decode()
+    assert client.post(address(apart), {"field-City": "remote"}).status_code == 403
 
     client = support("change_customer")
     page = client.get(address(apart))
@@ -228,3 +236,37 @@ def test_permissions(support, apart, twocheckout):  # noqa: F811
     assert 'value="local"' not in page.content.decode()
     assert choose(client, apart, page, City="local").status_code == 403
     assert said(choose(client, apart, page, City="remote"))[0] == "success"
+
+
+def test_who_may_not_refetch_changes_nothing(admin_client, support, apart, twocheckout):  # noqa: F811
+    page = admin_client.get(address(apart))
+    twocheckout.requests.clear()
+    client = support("change_customer", "push_customer")
+    assert choose(client, apart, page, Phone="local").status_code == 403
+    assert (Customer.objects.get().fax, twocheckout.requests) == ("", [])
+
+
+@pytest.mark.parametrize("conflict", ["local", "remote"])
+def test_marked_is_what_happens_by_itself(admin_client, apart, twocheckout, settings, conflict):
+    use(settings, CONFLICT=conflict)
+    page = admin_client.get(address(apart)).content.decode()
+    marked = dict(re.findall(r'name="field-(\w+)" value="(\w+)" checked', page))
+    assert marked == {"City": conflict, "Phone": "local", "Fax": "remote"}
+    sync.push(apart)
+    theirs = twocheckout.customers[0]
+    assert (theirs["City"], theirs["Phone"]) == ("Paris" if conflict == "local" else "Rome", "555")
+    assert (apart.city, apart.fax) == (theirs["City"], "999")
+
+
+def test_theirs_alone_sends_nothing(admin_client, apart, twocheckout):
+    assert said(choose(admin_client, apart, City="remote")) == ("success", "2 fields taken over.")
+    assert "PUT" not in {request.method for request in twocheckout.requests}
+    apart.refresh_from_db()
+    assert (apart.phone, apart.sync_state) == ("555", "pending")
+
+
+def test_another_worker_has_it_when_it_is_to_be_sent(admin_client, apart, monkeypatch):
+    page = admin_client.get(address(apart))
+    monkeypatch.setattr(sync, "push", lambda customer, **options: customer)
+    words = said(choose(admin_client, apart, page, Phone="local"))[1]
+    assert f"Not sent yet: {CustomerBusy().words}" in words

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from django_twocheckout import sync, tasks
 from django_twocheckout.admin import CustomerAdmin, actions
+from django_twocheckout.exceptions import RateLimited
 from django_twocheckout.models import Customer, Job
-from django_twocheckout.sync import jobs
+from django_twocheckout.sync import gate, jobs
 
 from .conftest import ADA
 from .test_admin import LIST, act, said, support  # noqa: F401
@@ -85,7 +86,8 @@ def test_stop_and_continue(admin_client, many, sent, twocheckout):
     job = Job.objects.get()
     sent.clear()
     address = f"/admin/twocheckout/job/{job.pk}/"
-    assert admin_client.get(f"{address}stop/").status_code == 405
+    assert admin_client.get(f"{address}stop/")["Location"] == f"{address}change/"
+    assert not Job.objects.get().stopped
     assert said(admin_client.post(f"{address}continue/", follow=True)) == (
         "success",
         "A worker has been asked to go on.",
@@ -96,6 +98,85 @@ def test_stop_and_continue(admin_client, many, sent, twocheckout):
     assert twocheckout.requests == []
     assert "Stopped. 0 customers done. 12 customers left." in words(admin_client.get(f"{address}change/"))
     assert "stopped" in words(admin_client.get("/admin/twocheckout/job/"))
+    entries = LogEntry.objects.count()
+    assert said(admin_client.post(f"{address}stop/", follow=True)) == ("info", "It had ended already.")
+    assert LogEntry.objects.count() == entries
+
+
+def test_a_worker_that_ends_while_it_is_stopped(many, monkeypatch):
+    """All its portions are ended, and nobody must take that for a job that is done."""
+    job = jobs.begin("push", [customer.pk for customer in many])
+    portions = jobs._portions
+
+    def interleaved(database):
+        for_all = portions(database)
+        monkeypatch.setattr(jobs, "_portions", portions)
+        for_all.filter(job=job).update(ended=True)
+        jobs.work(job.pk, {}, database="default", seconds=1)
+        return for_all
+
+    monkeypatch.setattr(jobs, "_portions", interleaved)
+    assert jobs.stop(job)
+    job.refresh_from_db()
+    assert job.stopped
+
+
+def test_resuming_the_account_resumes_the_jobs(many):
+    job = jobs.begin("push", [customer.pk for customer in many])
+    gate.pause("default", RateLimited("Too many requests.", retry_after=300))
+    assert jobs.arrange(job.pk, 300, "default")
+    assert jobs.forsaken("default") == []
+    sync.resume()
+    assert jobs.forsaken("default") == [job.pk]
+
+
+def test_the_list_of_jobs_asks_once_for_all_people(admin_client, admin_user, many, django_assert_num_queries):
+    for user in (admin_user.pk, "nightly", ""):
+        jobs.begin("push", [many[0].pk], user=user)
+    admin_client.get("/admin/twocheckout/job/")
+    with django_assert_num_queries(6):
+        page = words(admin_client.get("/admin/twocheckout/job/"))
+    assert page.count("Push 1 customer") == 3
+    assert page.count("under way") == 3
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_what_takes_too_long_becomes_a_job(admin_client, many, sent, twocheckout, monkeypatch, seconds):
+    monkeypatch.setattr(CustomerAdmin, "seconds_in_request", seconds)
+    page = act(admin_client, "push_now", *many[:3])
+    if seconds:
+        assert said(page) == ("success", "3 customers done.")
+        assert not Job.objects.exists()
+    else:
+        assert said(page) == ("success", "Pushed to 2Checkout.")
+        assert "Push 2 customers" in words(page)
+        assert Job.objects.get().total == 2
+
+
+def test_what_is_left_when_the_account_is_paused_becomes_a_job(admin_client, many, sent, twocheckout):
+    twocheckout.fail("401")
+    page = act(admin_client, "push_now", *many[:5])
+    assert len(twocheckout.requests) == 1
+    assert Job.objects.get().total == 4
+    assert "Waiting until the account is no longer paused." in words(page)
+
+
+def test_somebody_is_gone_meanwhile(admin_client, many, twocheckout, monkeypatch):
+    def gone_first(customer, user, push=actions.push):
+        Customer.objects.filter(pk=many[1].pk).delete()
+        return push(customer, user)
+
+    monkeypatch.setattr(actions, "push", gone_first)
+    level, told = said(act(admin_client, "push_now", *many[:3]))
+    assert level == "warning"
+    assert "2 customers done. 1 customer not done:" in told
+    assert "This customer is no longer here." in told
+
+
+def test_the_button_on_the_form_of_an_admin_that_does_nothing_at_once(admin_client, many, sent, monkeypatch):
+    monkeypatch.setattr(CustomerAdmin, "in_request", 0)
+    page = admin_client.post(f"{LIST}{many[0].pk}/push/", follow=True)
+    assert page.redirect_chain == [(f"/admin/twocheckout/job/{Job.objects.get().pk}/change/", 302)]
 
 
 def test_a_worker_at_it_and_a_pause(admin_client, many, twocheckout):

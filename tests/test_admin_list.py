@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.utils import timezone
+from django.utils.html import strip_tags
 
-from django_twocheckout.admin import paging
+from django_twocheckout.admin import paging, standing
 from django_twocheckout.models import Customer
 
 from .conftest import ADA
@@ -92,16 +94,35 @@ def test_a_country_is_chosen_among_what_is_filtered_already(admin_client):
 @pytest.mark.usefixtures("several")
 def test_what_a_line_tells(admin_client):
     page = admin_client.get(LIST).content.decode()
-    assert re.search(r'class="field-next_try">in 8|9\xa0minutes', page)
+    assert re.search(r"Pending</span>.*next try in (8|9)\xa0minutes", page)
     assert 'title="As soon as a worker is free."' not in page  # the only pending one is being retried
     assert "not at 2Checkout yet" in page
     assert re.search(r'class="field-pushed[^>]*>never', page)
 
 
+@pytest.mark.usefixtures("several")
+def test_how_many_are_not_in_step_is_said_above_the_list(admin_client):
+    shown = above_the_list(admin_client.get(LIST, {"sync_state__exact": "synced"}))
+    assert shown == {"failed": "✗ 2 failed", "pending": "◷ 1 pending"}
+    Customer.objects.filter(sync_state="failed").settle(sync_state="synced")
+    assert above_the_list(admin_client.get(LIST)) == {"pending": "◷ 1 pending"}
+
+
+@pytest.mark.usefixtures("several")
+def test_that_count_stops_somewhere_too(admin_client, monkeypatch):
+    monkeypatch.setattr(standing, "MANY", 1)
+    assert above_the_list(admin_client.get(LIST)) == {"failed": "✗ > 1 failed", "pending": "◷ 1 pending"}
+
+
+def above_the_list(page):
+    found = re.findall(r'class="tco-count" href="\?sync_state__exact=(\w+)">(.*?)</a>', page.content.decode())
+    return {state: unescape(strip_tags(words)) for state, words in found}
+
+
 def test_the_queries_do_not_grow_with_the_list(admin_client, db, django_assert_num_queries):
     Customer.objects.bulk_create([Customer(**ADA) for _ in range(3)])
     admin_client.get(LIST)
-    with django_assert_num_queries(7) as few:
+    with django_assert_num_queries(9) as few:
         admin_client.get(LIST)
     Customer.objects.bulk_create([Customer(**ADA) for _ in range(90)])
     with django_assert_num_queries(len(few)):
@@ -118,6 +139,16 @@ def test_counting_stops_somewhere(admin_client, db, monkeypatch):
     page = admin_client.get(LIST).content.decode()
     assert "5 customers" in page
     assert "There are more than 5. Search or filter to reach the others." in page
+
+
+def test_nobody_is_offered_all_where_all_are_more_than_it_says(admin_client, db, monkeypatch):
+    monkeypatch.setattr(paging, "MOST", 120)
+    Customer.objects.bulk_create([Customer(**ADA) for _ in range(120)])
+    assert "Select all 120 customers" in admin_client.get(LIST).content.decode()
+    Customer.objects.create(**ADA)
+    page = admin_client.get(LIST).content.decode()
+    assert "Select all 120" not in page
+    assert "0 of 100 selected" in page
 
 
 def test_an_empty_list_says_what_to_do_first(admin_client, db):

@@ -26,9 +26,11 @@ from django_twocheckout.exceptions import (
     UnreadableAnswer,
 )
 from django_twocheckout.models import Customer
+from django_twocheckout.serializers import Card
 from django_twocheckout.sync import exchange, gate, rows
 from django_twocheckout.sync.connection import current_client
 from django_twocheckout.sync.ending import end_pulls, end_pushes, push_one
+from django_twocheckout.sync.tokens import _joined
 from django_twocheckout.testing import Fault
 
 from . import answers
@@ -1193,6 +1195,44 @@ def test_cards__what_fails_the_second_way_hides_nothing(with_cards, twocheckout,
     assert reason in visa.reason
     assert "no card tokens by single sign-on" in caplog.text
     assert not any(token in caplog.text + visa.reason + repr(visa) for token in twocheckout._sign_ons)
+
+
+S1, S2, NAMELESS = Card("Visa", "1111", "01/2030", "", ("S-1",)), Card("Visa", "1111", "01/2030", "", ("S-2",)), ()
+
+
+def told(card, token="", subscriptions=None):
+    """The card as the second way tells of it."""
+    return replace(card, token=token, subscriptions=card.subscriptions if subscriptions is None else subscriptions)
+
+
+@pytest.mark.parametrize(
+    ("cards", "signed_on", "tokens"),
+    [
+        # In another order, and told apart by what they pay for.
+        ([S1, S2], [told(S2, "b"), told(S1, "a")], ["a", "b"]),
+        # The second way does not say which is which, or says it of more than one.
+        ([S1, S2], [told(S1, "b", NAMELESS), told(S1, "a", NAMELESS)], ["", ""]),
+        ([S1, S2], [told(S1, "a"), told(S1, "b")], ["", ""]),
+        ([S1, S2], [told(S1, "a")], ["a", ""]),
+        # Only the second way tells them apart, so the first way's are any of them.
+        ([told(S1, "", NAMELESS)] * 2, [told(S2, "b"), told(S1, "a")], ["b", "a"]),
+        # One that the first way does not know.
+        ([S1], [told(S1, "a", NAMELESS), Card("Visa", "2222", "01/2030", "c")], ["a", "c"]),
+        # Nothing is known of either, so nothing says that they are the same.
+        ([Card(reason="")], [Card(token="x")], ["", "x"]),
+    ],
+)
+def test_cards__like_ones_never_get_each_others_token(cards, signed_on, tokens):
+    joined = _joined(cards, signed_on)
+    assert [card.token for card in joined] == tokens
+    for card in joined:
+        [theirs] = [one for one in signed_on if one.token == card.token] or [card]
+        assert not theirs.subscriptions or card.subscriptions == theirs.subscriptions
+
+
+def test_cards__like_ones_say_why_they_have_no_token():
+    first, _second = _joined([S1, S2], [told(S1, "b", NAMELESS), told(S1, "a", NAMELESS)])
+    assert first.reason == "several cards look alike."
 
 
 def test_cards__the_first_way_fails(with_cards, twocheckout):

@@ -5,28 +5,28 @@ A few rows are worked on while the person waits; more become a job, which has a 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import router
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_POST
 
 from .. import sync, tasks
-from ..conf import conf
+from ..conf import ConfigurationError, conf
 from ..exceptions import TwoCheckoutError
-from ..models import Customer, Source, SyncState, Verb
-from .pages import Pages
+from ..models import Customer, Job, Source, SyncState, Verb
+from .pages import CustomerPages
 
 #: A job holds so many customers at the most; whoever wants more is at a terminal better served.
 MOST_CUSTOMERS = 100_000
@@ -49,11 +49,13 @@ def pull(customer: Customer, user: Any) -> str:
     return ""
 
 
-class PushAndPull(Pages):
+class PushAndPull(CustomerPages):
     """The part of the customers' admin that pushes and pulls."""
 
     #: Up to so many rows are worked on while the person waits; more become a job.
     in_request = 10
+    #: As long as a person, and the web server, may wait for them.
+    seconds_in_request = 15
 
     @admin.action(description=gettext_lazy("Push now"), permissions=["push"])
     def push_now(self, request: HttpRequest, queryset: QuerySet[Customer]) -> HttpResponse | None:
@@ -84,8 +86,11 @@ class PushAndPull(Pages):
             return self._confirmation(request, customers, count, action)
         if count > self.in_request:
             return self._make_job(request, customers, verb)
-        self._do_now(request, list(customers), verb)
-        return None
+        try:
+            return self._do_now(request, list(customers), verb)
+        except ConfigurationError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return None
 
     def _confirmation(
         self, request: HttpRequest, customers: QuerySet[Customer], count: int, action: str
@@ -101,7 +106,7 @@ class PushAndPull(Pages):
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         return self.page(
             request,
-            "confirm.html",
+            "customer/confirm.html",
             title,
             action=action,
             count=count,
@@ -113,29 +118,51 @@ class PushAndPull(Pages):
         )
 
     def _make_job(self, request: HttpRequest, customers: QuerySet[Customer], verb: Verb) -> HttpResponse:
-        database = customers.db
+        database = router.db_for_write(Customer)
         # The order in which they were on the page does not matter, and sorting many would cost.
         pks = customers.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=5000)
         job = sync.jobs.begin(verb, islice(pks, MOST_CUSTOMERS), user=request.user.pk, database=database)
-        self.log_addition(request, cast("Any", job), _("Asked for in the list of customers."))
+        self.log_addition(request, job, _("Asked for in the list of customers."))
         if not tasks.enqueue(tasks.work_off, job.pk, database=database):
             words = _("The broker does not answer, so it may take until the next sweep before this begins.")
             self.message_user(request, words, messages.WARNING)
-        return redirect("admin:twocheckout_job_change", job.pk)
+        if self.sister(Job):
+            return redirect(self.address("change", job.pk, model=Job))
+        self.message_user(request, _("The workers do it now."), messages.SUCCESS)
+        return redirect(self.address("changelist"))
 
-    def _do_now(self, request: HttpRequest, customers: list[Customer], verb: Verb) -> None:
+    def _do_now(self, request: HttpRequest, customers: list[Customer], verb: Verb) -> HttpResponse | None:
+        """One by one; what is left when it takes too long, or the account is paused, becomes a job."""
         if verb is Verb.PUSH:
             work, done, not_done = push, _("Pushed to 2Checkout."), _("Asked to push; it did not work.")
         else:
             work, done, not_done = pull, _("Re-fetched from 2Checkout."), _("Asked to re-fetch; it did not work.")
-        failures = []
+        until = time.monotonic() + self.seconds_in_request
+        failures: list[tuple[Customer, str]] = []
+        dealt_with = 0
         for customer in customers:
-            reason = work(customer, request.user.pk)
+            if dealt_with and (time.monotonic() > until or (failures and self._is_paused())):
+                break
+            dealt_with += 1
+            try:
+                reason = work(customer, request.user.pk)
+            except Customer.DoesNotExist:
+                failures.append((customer, _("This customer is no longer here.")))
+                continue
             if reason:
                 failures.append((customer, reason))
             # Without the reason: 2Checkout's words may quote what was sent, and this log is kept for ever.
             self.log_change(request, customer, not_done if reason else done)
-        self._report(request, done, len(customers), failures)
+        self._report(request, done, dealt_with, failures)
+        if dealt_with == len(customers):
+            return None
+        left = Customer.objects.filter(pk__in=[customer.pk for customer in customers[dealt_with:]])
+        return self._make_job(request, left, verb)
+
+    @staticmethod
+    def _is_paused() -> bool:
+        account = sync.look()
+        return bool(account and account.paused_until)
 
     def _report(self, request: HttpRequest, done: str, count: int, failures: list[tuple[Customer, str]]) -> None:
         """One message: how many, and of those with whom it did not work, who and why."""
@@ -150,7 +177,7 @@ class PushAndPull(Pages):
         links = format_html_join(
             "",
             '<li><a href="{}">{}</a>: {}</li>',
-            ((reverse("admin:twocheckout_customer_change", args=[c.pk]), c, reason) for c, reason in failures),
+            ((self.address("change", customer.pk), customer, reason) for customer, reason in failures),
         )
         words = format_html("{} {}<ul>{}</ul>", told % {"count": succeeded} if told else "",
                             failed % {"count": len(failures)}, links)  # fmt: skip
@@ -159,35 +186,30 @@ class PushAndPull(Pages):
     # The same as buttons on the form. Each is a POST to an address of its own, which works alike on every Django.
 
     def get_urls(self) -> list[Any]:
-        buttons = [
-            path(
-                "<path:object_id>/push/",
-                self._button(self.push_now, self.has_push_permission),
-                name="twocheckout_customer_push",
-            ),
-            path(
-                "<path:object_id>/refetch/",
-                self._button(self.refetch, self.has_pull_permission),
-                name="twocheckout_customer_refetch",
-            ),
+        push, refetch = self.button(self.push_view, back="change"), self.button(self.refetch_view, back="change")
+        return [
+            path("<path:object_id>/push/", push, name=self.address_name("push")),
+            path("<path:object_id>/refetch/", refetch, name=self.address_name("refetch")),
+            *super().get_urls(),
         ]
-        return buttons + super().get_urls()
 
-    def _button(
+    def push_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        customer = self.customer_or_404(request, object_id)
+        return self._do_one(request, customer, self.push_now, allowed=self.has_push_permission(request, customer))
+
+    def refetch_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        customer = self.customer_or_404(request, object_id)
+        return self._do_one(request, customer, self.refetch, allowed=self.has_pull_permission(request, customer))
+
+    def _do_one(
         self,
+        request: HttpRequest,
+        customer: Customer,
         action: Callable[[HttpRequest, QuerySet[Customer]], HttpResponse | None],
-        permission: Callable[[HttpRequest], bool],
-    ) -> Callable[..., HttpResponse]:
-        @require_POST
-        def view(request: HttpRequest, object_id: str) -> HttpResponse:
-            customer = self.customer_or_404(request, object_id)
-            if not permission(request):
-                raise PermissionDenied
-            action(request, self.get_queryset(request).filter(pk=customer.pk))
-            return redirect(reverse("admin:twocheckout_customer_change", args=[customer.pk]))
-
-        return self.wrapped(view)
-
-    @transaction.non_atomic_requests
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, extra_context)
+        *,
+        allowed: bool,
+    ) -> HttpResponse:
+        if not allowed:
+            raise PermissionDenied
+        answer = action(request, self.get_queryset(request).filter(pk=customer.pk))
+        return answer or redirect(self.address("change", customer.pk))

@@ -16,15 +16,17 @@ from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 
 from .. import sync
 from ..conf import conf
 from ..exceptions import AlreadyAdded, NotFound, TwoCheckoutError
 from ..models import Customer, Source
-from .pages import Pages
+from .pages import CustomerPages
 
 #: Seconds for which what was looked at can be added.
 PREVIEW_SECONDS = 60 * 60
@@ -59,16 +61,17 @@ class Line:
     value: str
 
 
-class AddingPage(Pages):
+class AddingPage(CustomerPages):
     """The part of the customers' admin that adds customers from 2Checkout."""
 
     def get_urls(self) -> list[Any]:
         view = self.wrapped(self.add_remote_view)
-        return [path("add-from-2checkout/", view, name="twocheckout_customer_add_remote"), *super().get_urls()]
+        return [path("add-from-2checkout/", view, name=self.address_name("add_remote")), *super().get_urls()]
 
     def has_add_remote_permission(self, request: HttpRequest) -> bool:
         return self.has_add_permission(request) and self.has_pull_permission(request)
 
+    @method_decorator(sensitive_post_parameters("reference", "found"))
     def add_remote_view(self, request: HttpRequest) -> HttpResponse:
         """GET asks for a reference; POST of one shows the customer; POST of what was shown adds it."""
         if not self.has_add_remote_permission(request):
@@ -83,7 +86,7 @@ class AddingPage(Pages):
         return self._preview(request, form)
 
     def _ask(self, request: HttpRequest, form: ReferenceForm, **content: Any) -> HttpResponse:
-        return self.page(request, "add_remote.html", _("Add a customer from 2Checkout"), form=form, **content)
+        return self.page(request, "customer/add_remote.html", _("Add a customer from 2Checkout"), form=form, **content)
 
     def _preview(self, request: HttpRequest, form: ReferenceForm) -> HttpResponse:
         try:
@@ -146,8 +149,8 @@ class AddingPage(Pages):
         """To the customer's form, or to the start for who may add customers and not see them."""
         customer = self.get_queryset(request).filter(pk=pk).first()
         if customer is not None and self.has_view_or_change_permission(request, customer):
-            return redirect(reverse("admin:twocheckout_customer_change", args=[pk]))
-        return redirect(reverse("admin:index"))
+            return redirect(self.address("change", pk))
+        return redirect(reverse("admin:index", current_app=self.admin_site.name))
 
 
 def _words(error: TwoCheckoutError) -> str:

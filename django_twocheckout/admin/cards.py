@@ -7,6 +7,7 @@ anything.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,16 +18,18 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
+from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from .. import sync
-from ..exceptions import CardNotDeleted, RequestRejected, TwoCheckoutError
+from ..exceptions import AuthenticationFailed, CardNotDeleted, ConnectionFailed, RequestRejected, TwoCheckoutError
 from ..models import Customer, Source
 from ..serializers import Card
-from .pages import Pages
+from .pages import CustomerPages
 
 #: Seconds for which a page's choice is good.
 CHOICE_SECONDS = 15 * 60
@@ -44,6 +47,7 @@ class Refused:
     label: str
     words: str
     subscriptions: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -67,24 +71,46 @@ class Holder:
     problem: str = ""
 
 
+@sensitive_variables()
 def seal(customer: Customer, card: str, token: str) -> str:
     """The form's value for this card. Signed, so that a page cannot name a card it was not given."""
     return signing.dumps({"customer": str(customer.pk), "card": card, "token": token}, salt=_SALT)
 
 
+@sensitive_variables()
 def unseal(sealed: str) -> dict[str, str]:
     """The facts behind a form's value; signing.BadSignature if it is forged or too old."""
     facts: dict[str, str] = signing.loads(sealed, salt=_SALT, max_age=CHOICE_SECONDS)
     return facts
 
 
-def _row(customer: Customer, card: Card, refusals: list[Refused]) -> Row:
-    """The line for this card; a refusal that is about it is taken off the list."""
-    label = f"{customer}: {card}"
-    refused = next((one for one in refusals if (one.customer, one.label) == (str(customer.pk), label)), None)
+def _label(customer: Customer, card: Card) -> str:
+    """What a person reads of this card when it is not beside the others."""
+    return f"{customer}: {card}" + (f" ({', '.join(card.subscriptions)})" if card.subscriptions else "")
+
+
+@sensitive_variables()
+def _rows(customer: Customer, cards: list[Card], refusals: list[Refused]) -> list[Row]:
+    """The lines for these cards; a refusal that is about one of them is taken off the list."""
+    labels = Counter(_label(customer, card) for card in cards)
+    refused = Counter(one.label for one in refusals if one.customer == str(customer.pk))
+    rows = []
+    for card in cards:
+        label = _label(customer, card)
+        # By its token; a token may be new, so also by what it is called, unless a like card was not refused.
+        about = [one for one in refusals if card.token and one.token == card.token]
+        if labels[label] == refused[label]:
+            about += [one for one in refusals if (one.customer, one.label) == (str(customer.pk), label)]
+        if about:
+            refusals.remove(about[0])
+        rows.append(_row(customer, card, label, about[0] if about else None))
+    return rows
+
+
+@sensitive_variables()
+def _row(customer: Customer, card: Card, label: str, refused: Refused | None) -> Row:
     subscriptions, remark = card.subscriptions, ""
     if refused:
-        refusals.remove(refused)
         subscriptions = tuple(dict.fromkeys([*subscriptions, *refused.subscriptions]))
         remark = _("It was not deleted: %(reason)s") % {"reason": refused.words}
     elif not card.token:
@@ -102,7 +128,7 @@ def _entry(error: RequestRejected) -> str:
     return _("Deleting a card was refused by 2Checkout (%(code)s).") % {"code": code}
 
 
-class CardsPage(Pages):
+class CardsPage(CustomerPages):
     """The part of the customers' admin that shows and deletes cards."""
 
     @admin.action(description=gettext_lazy("Delete cards…"), permissions=["delete_card"])
@@ -112,18 +138,18 @@ class CardsPage(Pages):
             words = _("The cards of at most %(count)d customers can be shown at a time.") % {"count": MOST_CUSTOMERS}
             self.message_user(request, words, messages.WARNING)
             return None
-        address = reverse("admin:twocheckout_customer_cards")
-        return redirect(f"{address}?{urlencode({'customer': pks}, doseq=True)}")
+        return redirect(f"{self.address('cards')}?{urlencode({'customer': pks}, doseq=True)}")
 
     def get_urls(self) -> list[Any]:
-        return [path("cards/", self.wrapped(self.cards_view), name="twocheckout_customer_cards"), *super().get_urls()]
+        return [path("cards/", self.wrapped(self.cards_view), name=self.address_name("cards")), *super().get_urls()]
 
+    @method_decorator([sensitive_post_parameters("card"), sensitive_variables()])
     def cards_view(self, request: HttpRequest) -> HttpResponse:
         """GET shows the cards as 2Checkout has them now; POST asks once more, then deletes.
 
         After a refusal the page stays, fetched anew, with the reason beside the card.
         """
-        if not (self.has_delete_card_permission(request) and self.has_view_permission(request)):
+        if not self._may_delete(request):
             raise PermissionDenied
         if request.method != "POST":
             return self._show(request)
@@ -135,7 +161,7 @@ class CardsPage(Pages):
             return HttpResponseRedirect(request.get_full_path())
         if "confirmed" not in request.POST:
             title = ngettext("Delete this card at 2Checkout?", "Delete these cards at 2Checkout?", len(chosen))
-            return self.page(request, "delete_cards.html", title, chosen=chosen, one=self._one(request))
+            return self.page(request, "customer/delete_cards.html", title, chosen=chosen, one=self._one(request))
         refusals = self._delete(request, [facts for _sealed, facts in chosen])
         return self._show(request, refusals) if refusals else self._back(request)
 
@@ -143,7 +169,7 @@ class CardsPage(Pages):
 
     def _show(self, request: HttpRequest, refusals: Iterable[Refused] = ()) -> HttpResponse:
         remaining = list(refusals)
-        holders = [self._holder(customer, remaining) for customer in self._customers(request)]
+        holders = self._holders(self._customers(request), remaining)
         problems = [f"{one.label}: {one.words}" for one in remaining]
         if any(holder.problem for holder in holders):
             problems += self._pause()
@@ -151,19 +177,30 @@ class CardsPage(Pages):
         title = _("Cards of %(customer)s at 2Checkout") % {"customer": one} if one else _("Cards at 2Checkout")
         choosable = any(row.sealed for holder in holders for row in holder.rows)
         # The page holds tokens; the admin lets no browser or proxy store any of its pages.
-        return self.page(request, "cards.html", title, holders=holders, one=one, problems=problems, choosable=choosable)
+        return self.page(
+            request, "customer/cards.html", title, holders=holders, one=one, problems=problems, choosable=choosable
+        )
 
     @staticmethod
-    def _holder(customer: Customer, refusals: list[Refused]) -> Holder:
-        try:
-            cards = sync.cards(customer)
-        except TwoCheckoutError as error:
-            if customer.customer_reference:
-                return Holder(
-                    customer, problem=_("The cards could not be fetched: %(reason)s") % {"reason": error.words}
-                )
-            return Holder(customer, problem=_("2Checkout does not have this customer yet."))
-        return Holder(customer, [_row(customer, card, refusals) for card in cards])
+    @sensitive_variables()
+    def _holders(customers: list[Customer], refusals: list[Refused]) -> list[Holder]:
+        holders, nobody_there = [], ""
+        for customer in customers:
+            if not customer.customer_reference:
+                holders.append(Holder(customer, problem=_("2Checkout does not have this customer yet.")))
+                continue
+            if nobody_there:  # nor will there be for the others: each would be a wait
+                holders.append(Holder(customer, problem=nobody_there))
+                continue
+            try:
+                cards = sync.cards(customer)
+            except TwoCheckoutError as error:
+                problem = _("The cards could not be fetched: %(reason)s") % {"reason": error.words}
+                nobody_there = problem if isinstance(error, ConnectionFailed | AuthenticationFailed) else ""
+                holders.append(Holder(customer, problem=problem))
+            else:
+                holders.append(Holder(customer, _rows(customer, cards, refusals)))
+        return holders
 
     @staticmethod
     def _pause() -> list[str]:
@@ -175,19 +212,23 @@ class CardsPage(Pages):
             % {"reason": account.reason}
         ]
 
-    def _customers(self, request: HttpRequest) -> QuerySet[Customer]:
-        """The customers that the address names and this person may see."""
+    def _customers(self, request: HttpRequest) -> list[Customer]:
+        """The customers that the address names and whose cards this person may see and delete."""
         pks = [pk for pk in request.GET.getlist("customer") if pk.isdecimal() and len(pk) < 19][:MOST_CUSTOMERS]
-        return self.get_queryset(request).filter(pk__in=pks)
+        return [one for one in self.get_queryset(request).filter(pk__in=pks) if self._may_delete(request, one)]
+
+    def _may_delete(self, request: HttpRequest, customer: Customer | None = None) -> bool:
+        return self.has_delete_card_permission(request, customer) and self.has_view_permission(request, customer)
 
     def _one(self, request: HttpRequest) -> Customer | None:
         """The customer whom the page is about, if it is about one."""
-        customers = list(self._customers(request)[:2])
+        customers = self._customers(request)
         return customers[0] if len(customers) == 1 else None
 
     # What is done.
 
     @staticmethod
+    @sensitive_variables()
     def _chosen(request: HttpRequest) -> list[tuple[str, dict[str, str]]]:
         chosen = []
         for sealed in request.POST.getlist("card"):
@@ -197,12 +238,13 @@ class CardsPage(Pages):
                 continue
         return chosen
 
+    @sensitive_variables()
     def _delete(self, request: HttpRequest, chosen: list[dict[str, str]]) -> list[Refused]:
         """Delete the cards one by one and say how many went; those that stayed, and why."""
         deleted, refusals = 0, []
         for facts in chosen:
             customer = self.get_queryset(request).filter(pk=facts["customer"]).first()
-            if customer is None:
+            if customer is None or not self._may_delete(request, customer):
                 refusals.append(Refused("", facts["card"], _("This customer is no longer here.")))
             elif refused := self._refused(request, customer, facts):
                 refusals.append(refused)
@@ -222,6 +264,7 @@ class CardsPage(Pages):
         self.message_user(request, " ".join(parts), level)
         return refusals
 
+    @sensitive_variables()
     def _refused(self, request: HttpRequest, customer: Customer, facts: dict[str, str]) -> Refused | None:
         """Delete this card; why it stayed, or None if it is gone."""
         try:
@@ -231,12 +274,12 @@ class CardsPage(Pages):
                 self.log_change(request, customer, _entry(error))
             reasons = error.reasons if isinstance(error, CardNotDeleted) else ()
             subscriptions = tuple(reason.subscription for reason in reasons if reason.subscription)
-            return Refused(facts["customer"], facts["card"], error.words, subscriptions)
+            return Refused(facts["customer"], facts["card"], error.words, subscriptions, facts["token"])
         self.log_change(request, customer, _("Deleted a card at 2Checkout."))
         return None
 
     def _back(self, request: HttpRequest) -> HttpResponse:
         """To the customer's form if it is about one customer, else to the list."""
         if one := self._one(request):
-            return redirect(reverse("admin:twocheckout_customer_change", args=[one.pk]))
-        return redirect(reverse("admin:twocheckout_customer_changelist"))
+            return redirect(self.address("change", one.pk))
+        return redirect(self.address("changelist"))

@@ -6,26 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth import get_user_model
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
-from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import sync
-from ..models import Attempt, Customer, SyncState
+from ..models import Attempt, Customer, Job, Verb
 from .actions import PushAndPull
 from .adding import AddingPage
 from .cards import CardsPage
 from .differences import DifferencesPage
 from .filters import CardsFilter, CountryFilter, ReasonFilter, StaleFilter
 from .jobs import under_way
+from .pages import people
 from .paging import CappedPaginator
-from .standing import ago, badge, standing
+from .standing import ago, badge, next_try, not_in_step, standing
 from .status import StatusPage
 
 if TYPE_CHECKING:
@@ -38,7 +36,10 @@ HISTORY_LINES = 200
 
 
 class CustomerForm(ModelForm):
-    """Asks for what 2Checkout requires, although a row may have been filled with less by 2Checkout itself."""
+    """Asks for what 2Checkout requires, although a row may have been filled with less by 2Checkout itself.
+
+    Only what the person changed is assigned: what was pulled while the form stood open is not put back.
+    """
 
     class Meta:
         model = Customer
@@ -49,6 +50,15 @@ class CustomerForm(ModelForm):
         for name in Customer.REQUIRED_FIELDS:
             if name in self.fields:
                 self.fields[name].required = True
+        for field in self.fields.values():
+            field.show_hidden_initial = self.instance.pk is not None
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        for name in cleaned.keys() - set(self.changed_data):
+            if self.add_initial_prefix(name) in self.data:
+                cleaned[name] = getattr(self.instance, name)
+        return cleaned
 
     def clean_country_code(self) -> str:
         return str(self.cleaned_data["country_code"]).upper()
@@ -62,12 +72,16 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
 
     form = CustomerForm
     paginator = CappedPaginator
+    # Named, so that a proxy's admin finds them too.
+    change_list_template = "admin/twocheckout/customer/change_list.html"
     change_form_template = "admin/twocheckout/customer/change_form.html"
+    object_history_template = "admin/twocheckout/customer/object_history.html"
+    delete_confirmation_template = "admin/twocheckout/customer/delete_confirmation.html"
+    delete_selected_confirmation_template = "admin/twocheckout/customer/delete_selected_confirmation.html"
     actions = ["push_now", "retry_failed", "refetch", "choose_cards"]
     list_display = [
         "name",
-        "standing_and_reason",
-        "next_try",
+        "state_and_reason",
         "pushed",
         "email_and_company",
         "country_code",
@@ -76,7 +90,7 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
     list_display_links = ["name"]
     list_filter = ["sync_state", ReasonFilter, StaleFilter, CardsFilter, "enabled", "trial", CountryFilter]
     # Those that the database can follow an index for; any other order would sort a million rows for one page.
-    sortable_by = ["name", "standing_and_reason", "email_and_company", "country_code"]
+    sortable_by = ["name", "state_and_reason", "email_and_company", "country_code"]
     ordering = ["-pk"]
     search_fields = ["customer_reference", "external_customer_reference", "first_name", "last_name", "email", "company"]
     search_help_text = gettext_lazy("Search by reference, name, e-mail or company.")
@@ -89,7 +103,6 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
         "credit",
         "pushed",
         "pulled",
-        "saved_at",
     ]
     fieldsets = [
         (
@@ -120,25 +133,16 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
         return str(customer)
 
     @admin.display(description=gettext_lazy("state"), ordering="sync_state")
-    def standing_and_reason(self, customer: Customer) -> str:
-        if not customer.sync_error:
-            return badge(customer)
-        reason = Truncator(customer.sync_error).chars(90)
-        return format_html('{}<div class="tco-reason">{}</div>', badge(customer), reason)
-
-    @admin.display(description=gettext_lazy("next try"))
-    def next_try(self, customer: Customer) -> str:
-        if customer.sync_state != SyncState.PENDING:
-            return "-"
-        if not customer.tries:
-            return _("now")
-        return _("in %(time)s") % {"time": timeuntil(customer.next_try_at).partition(",")[0]}
+    def state_and_reason(self, customer: Customer) -> str:
+        lines = [Truncator(customer.sync_error).chars(90), next_try(customer)]
+        shown = format_html_join("", '<div class="tco-reason">{}</div>', [(line,) for line in lines if line])
+        return format_html("{}{}", badge(customer), shown)
 
     @admin.display(description=gettext_lazy("e-mail, company"), ordering="email")
     def email_and_company(self, customer: Customer) -> str:
-        if not customer.company:
-            return customer.email
-        return format_html('{}<div class="tco-reason">{}</div>', customer.email, customer.company)
+        # The address may be broken before its "@": whole addresses would push the last columns out of the window.
+        name, at, host = customer.email.partition("@")
+        return format_html('{}<wbr>{}{}<div class="tco-reason">{}</div>', name, at, host, customer.company)
 
     @admin.display(description=gettext_lazy("references"))
     def references(self, customer: Customer) -> str:
@@ -184,28 +188,29 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
             return queryset.filter(exact), False
         return super().get_search_results(request, queryset, search_term)
 
-    @transaction.non_atomic_requests
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         content = {
             "account": sync.look(),
-            "under_way": under_way(),
+            "under_way": under_way() if self.sister(Job) else [],
+            "not_in_step": not_in_step(self.get_queryset(request)),
             "may_push": self.has_push_permission(request),
-            "may_add": self.has_add_permission(request) and self.has_pull_permission(request),
+            "may_add": self.has_add_remote_permission(request),
+            "job_opts": jobs.opts if (jobs := self.sister(Job)) else None,
         }
         return super().changelist_view(request, {**content, **(extra_context or {})})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        content: dict[str, Any] = {
-            "may_push": self.has_push_permission(request),
-            "may_pull": self.has_pull_permission(request),
-            "may_delete_cards": self.has_delete_card_permission(request),
-        }
         customer = self.get_object(request, object_id)
+        content: dict[str, Any] = {
+            "may_push": self.has_push_permission(request, customer),
+            "may_pull": self.has_pull_permission(request, customer),
+            "may_delete_cards": self.has_delete_card_permission(request, customer),
+        }
         if customer is not None:
             account = sync.look(customer._state.db)
-            attempt = customer.attempts.order_by("-at", "-pk").first()
+            attempt = customer.attempts.filter(verb=Verb.PUSH).order_by("-at", "-pk").first()
             content |= {"account": account, "standing": standing(customer, account, attempt), "badge": badge(customer)}
         return super().change_view(request, object_id, form_url, {**content, **(extra_context or {})})
 
@@ -215,12 +220,9 @@ class CustomerAdmin(PushAndPull, CardsPage, DifferencesPage, StatusPage, AddingP
         customer = self.get_object(request, object_id)
         if customer is not None:
             attempts = list(customer.attempts.order_by("-at", "-pk")[: HISTORY_LINES + 1])
-        pks = {attempt.user for attempt in attempts if attempt.user}
-        users = (
-            {str(user.pk): str(user) for user in get_user_model()._default_manager.filter(pk__in=pks)} if pks else {}
-        )
+        names = people(attempt.user for attempt in attempts)
         for attempt in attempts:
-            attempt.person = users.get(attempt.user, "")  # type: ignore[attr-defined]
+            attempt.person = names.get(attempt.user, "")  # type: ignore[attr-defined]
         content = {
             "attempts": attempts[:HISTORY_LINES],
             "more_attempts": len(attempts) > HISTORY_LINES,

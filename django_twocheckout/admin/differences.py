@@ -16,16 +16,19 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
+from django.utils.decorators import method_decorator
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_post_parameters
 
 from .. import sync
-from ..exceptions import TwoCheckoutError
+from ..conf import conf
+from ..exceptions import CustomerBusy, TwoCheckoutError
 from ..merge import Winner
 from ..models import Customer, Source, SyncState
 from ..serializers import ATTRIBUTES
-from .pages import Pages
+from .pages import CustomerPages
 
 #: Seconds for which a choice is good.
 CHOICE_SECONDS = 60 * 60
@@ -42,23 +45,28 @@ class Row:
     difference: sync.Difference
     icon: str
     words: str
+    #: Who wins by itself at the next push; chosen beforehand.
+    usual: str
 
 
-class DifferencesPage(Pages):
+class DifferencesPage(CustomerPages):
     """The part of the customers' admin that compares."""
 
     def get_urls(self) -> list[Any]:
         view = self.wrapped(self.differences_view)
         return [
-            path("<path:object_id>/differences/", view, name="twocheckout_customer_differences"),
+            path("<path:object_id>/differences/", view, name=self.address_name("differences")),
             *super().get_urls(),
         ]
 
+    @method_decorator(sensitive_post_parameters("seen"))
     def differences_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET compares with 2Checkout as it is now; POST carries out what was chosen."""
         customer = self.customer_or_404(request, object_id)
         if request.method != "POST":
             return self._compare(request, customer)
+        if not self._may(request, customer, "remote"):
+            raise PermissionDenied  # carrying out any choice begins with a re-fetch
         try:
             choices = self._choices(request, customer)
         except signing.BadSignature:
@@ -66,10 +74,10 @@ class DifferencesPage(Pages):
         else:
             self._check_allowed(request, customer, choices)
             self._resolve(request, customer, choices)
-        return redirect("admin:twocheckout_customer_differences", customer.pk)
+        return redirect(self.address("differences", customer.pk))
 
     def _compare(self, request: HttpRequest, customer: Customer) -> HttpResponse:
-        ask, problem = self.has_pull_permission(request), ""
+        ask, problem = self.has_pull_permission(request, customer), ""
         try:
             differences = sync.compare(customer, ask=ask)
         except TwoCheckoutError as error:
@@ -77,12 +85,12 @@ class DifferencesPage(Pages):
             differences = sync.compare(customer, ask=False)
         differing = [difference for difference in differences if difference.changed]
         shown = differences if "all" in request.GET or not differing else differing
-        allowed = {"local": self._may(request, customer, "local"), "remote": self._may(request, customer, "remote")}
+        allowed = {winner: self._may(request, customer, winner) for winner in _WINNERS}
         seen = {difference.name: [difference.ours, difference.theirs] for difference in differing}
         last = customer.attempts.exclude(conflicts="").order_by("-at", "-pk").first()
         return self.page(
             request,
-            "differences.html",
+            "customer/differences.html",
             _("%(customer)s, here and at 2Checkout") % {"customer": customer},
             original=customer,
             asked=ask,
@@ -91,7 +99,7 @@ class DifferencesPage(Pages):
             differing=len(differing),
             hidden=len(differences) - len(shown),
             allowed=allowed,
-            choosing=ask and bool(differing) and any(allowed.values()),
+            choosing=ask and bool(differing) and allowed["remote"],
             seen=signing.dumps({"customer": str(customer.pk), "seen": seen}, salt=_SALT),
             conflict=last,
             conflict_fields=_labels(last.conflicts.split()) if last else "",
@@ -99,7 +107,7 @@ class DifferencesPage(Pages):
 
     def _may(self, request: HttpRequest, customer: Customer, winner: str) -> bool:
         permission = self.has_push_permission if winner == "local" else self.has_pull_permission
-        return permission(request) and self.has_change_permission(request, customer)
+        return permission(request, customer) and self.has_change_permission(request, customer)
 
     @staticmethod
     def _choices(request: HttpRequest, customer: Customer) -> dict[str, sync.Choice]:
@@ -138,14 +146,15 @@ class DifferencesPage(Pages):
             if customer.sync_state == SyncState.SYNCED:
                 words = ngettext("%(count)d field sent.", "%(count)d fields sent.", sent) % {"count": sent}
             else:
-                words, level = _("Not sent yet: %(reason)s") % {"reason": customer.sync_error}, messages.WARNING
+                reason = customer.sync_error or CustomerBusy().words
+                words, level = _("Not sent yet: %(reason)s") % {"reason": reason}, messages.WARNING
             told.append(words)
             self.log_change(request, customer, _("Chose to send to 2Checkout: %(fields)s.")
                             % {"fields": " ".join(sorted(resolution.to_send))})  # fmt: skip
         if resolution.stale:
             level = messages.WARNING
             told.append(
-                _("Changed since you looked, so left alone: %(fields)s. Look again.")
+                _("Changed since you looked, so not done as chosen: %(fields)s. Look again.")
                 % {"fields": _labels(resolution.stale)}
             )
         self.message_user(request, " ".join(told), level)
@@ -158,10 +167,10 @@ def _labels(names: Iterable[str]) -> str:
 
 
 def _row(difference: sync.Difference) -> Row:
-    icon, words = {
-        "": ("=", _("the same")),
-        "here": ("→", _("changed here")),
-        "there": ("←", _("changed at 2Checkout")),
-        "both": ("⚡", _("changed on both sides")),
+    icon, words, usual = {
+        "": ("=", _("the same"), ""),
+        "here": ("→", _("changed here"), "local"),
+        "there": ("←", _("changed at 2Checkout"), "remote"),
+        "both": ("⚡", _("changed on both sides"), conf.CONFLICT),
     }[difference.changed]
-    return Row(_labels([difference.name]), difference, icon, words)
+    return Row(_labels([difference.name]), difference, icon, words, usual)

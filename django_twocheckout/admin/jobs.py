@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import router
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_POST
 
 from .. import sync, tasks
 from ..models import Customer, Job, Verb
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Job]
-else:
-    ModelAdmin = admin.ModelAdmin
+from .pages import Pages, people
 
 #: Failures that are listed on the page.
 LISTED = 100
@@ -37,7 +31,6 @@ class Shown:
     job: Job
     title: str
     progress: sync.jobs.Progress
-    person: str = ""
 
 
 def title_of(job: Job) -> str:
@@ -55,24 +48,24 @@ def under_way() -> list[Shown]:
     return [Shown(job, title_of(job), sync.jobs.progress(job)) for job in jobs]
 
 
-class JobAdmin(ModelAdmin):
+class JobAdmin(Pages):
     """Nothing to edit: a list of what was asked for, and a page for each."""
 
     list_display = ["title", "asked_at", "person", "state"]
-    list_filter = ["verb"]
     list_per_page = 25
     ordering = ["-pk"]
 
     class Media:
         css = {"all": ["twocheckout/admin.css"]}
 
-    # Whoever may see the customers may see what is being done with them.
+    # Whoever may see the customers may see what is being done with them, and whoever may push them may do it here.
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("twocheckout.view_customer") or request.user.has_perm("twocheckout.view_job")
+        return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
-        return self.has_module_permission(request)
+        customers = self.sister(Customer)
+        return customers is not None and customers.has_view_or_change_permission(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -83,14 +76,31 @@ class JobAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
         return False
 
+    def _may_work(self, request: HttpRequest, job: Job) -> bool:
+        customers = self.sister(Customer)
+        may = {Verb.PUSH: customers.has_push_permission, Verb.PULL: customers.has_pull_permission}[Verb(job.verb)]
+        return bool(may(request))
+
+    # The list.
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        # A replica may not have heard of a job that was just begun.
+        return super().get_queryset(request).using(router.db_for_write(Job))
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changes = super().get_changelist_instance(request)
+        names = people(job.user for job in changes.result_list)
+        for job in changes.result_list:
+            job.person = names.get(job.user, "-")
+        return changes
+
     @admin.display(description=gettext_lazy("job"))
     def title(self, job: Job) -> str:
         return title_of(job)
 
     @admin.display(description=gettext_lazy("asked by"))
-    def person(self, job: Job) -> str:
-        user = get_user_model()._default_manager.filter(pk=job.user).first() if job.user else None
-        return str(user or "-")
+    def person(self, job: Any) -> str:
+        return str(job.person)
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, job: Job) -> str:
@@ -101,11 +111,13 @@ class JobAdmin(ModelAdmin):
     # The page, and its two buttons.
 
     def get_urls(self) -> list[Any]:
-        buttons = [
-            path("<path:object_id>/stop/", self._button(self._stop), name="twocheckout_job_stop"),
-            path("<path:object_id>/continue/", self._button(self._go_on), name="twocheckout_job_continue"),
+        stop = self.button(self.stop_view, back="change")
+        go_on = self.button(self.continue_view, back="change")
+        return [
+            path("<path:object_id>/stop/", stop, name=self.address_name("stop")),
+            path("<path:object_id>/continue/", go_on, name=self.address_name("continue")),
+            *super().get_urls(),
         ]
-        return buttons + super().get_urls()
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -113,22 +125,23 @@ class JobAdmin(ModelAdmin):
         job = self._job_or_404(request, object_id)
         progress = sync.jobs.progress(job)
         failures = sync.jobs.failures(job, LISTED) if progress.failed else []
-        customers = Customer.objects.using(job._state.db).in_bulk([failure.pk for failure in failures])
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title_of(job),
-            "opts": self.opts,
-            "media": self.media,
-            "job": job,
-            "person": self.person(job),
-            "progress": progress,
-            "failures": [(customers.get(failure.pk), failure) for failure in failures],
-            "more_failures": max(progress.failed - len(failures), 0),
-            "account": None if job.ended_at else sync.look(job._state.db),
-            "may_work": self._may_work(request, job),
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/twocheckout/job/progress.html", context)
+        # Whoever is no longer here, or not this person's to see, is only counted.
+        customers = self.sister(Customer).get_queryset(request).in_bulk([failure.pk for failure in failures])
+        shown = [(customers[failure.pk], failure) for failure in failures if failure.pk in customers]
+        return self.page(
+            request,
+            "job/progress.html",
+            title_of(job),
+            job=job,
+            person=people([job.user]).get(job.user, "-"),
+            progress=progress,
+            failures=shown,
+            more_failures=max(progress.failed - len(shown), 0),
+            account=None if job.ended_at else sync.look(job._state.db),
+            may_work=self._may_work(request, job),
+            may_resume=self.sister(Customer).has_push_permission(request),
+            customer_opts=self.sister(Customer).opts,
+        )
 
     def _job_or_404(self, request: HttpRequest, object_id: str) -> Job:
         if not self.has_view_permission(request):
@@ -138,28 +151,25 @@ class JobAdmin(ModelAdmin):
             raise Http404
         return job
 
-    @staticmethod
-    def _may_work(request: HttpRequest, job: Job) -> bool:
-        return request.user.has_perm(f"twocheckout.{job.verb}_customer")
+    def _job_to_work_on(self, request: HttpRequest, object_id: str) -> Job:
+        job = self._job_or_404(request, object_id)
+        if not self._may_work(request, job):
+            raise PermissionDenied
+        return job
 
-    def _button(self, act: Any) -> Any:
-        @require_POST
-        def view(request: HttpRequest, object_id: str) -> HttpResponse:
-            job = self._job_or_404(request, object_id)
-            if not self._may_work(request, job):
-                raise PermissionDenied
-            act(request, job)
-            return redirect("admin:twocheckout_job_change", job.pk)
+    def stop_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        job = self._job_to_work_on(request, object_id)
+        if sync.jobs.stop(job):
+            self.log_change(request, job, _("Stopped."))
+            self.message_user(request, _("Stopped; what has been done stays done."), messages.SUCCESS)
+        else:
+            self.message_user(request, _("It had ended already."), messages.INFO)
+        return redirect(self.address("change", job.pk))
 
-        return self.admin_site.admin_view(view)
-
-    def _stop(self, request: HttpRequest, job: Job) -> None:
-        sync.jobs.stop(job)
-        self.log_change(request, job, _("Stopped."))
-        self.message_user(request, _("Stopped; what has been done stays done."), messages.SUCCESS)
-
-    def _go_on(self, request: HttpRequest, job: Job) -> None:
+    def continue_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        job = self._job_to_work_on(request, object_id)
         if tasks.enqueue(tasks.work_off, job.pk, database=job._state.db):
             self.message_user(request, _("A worker has been asked to go on."), messages.SUCCESS)
         else:
             self.message_user(request, _("The broker does not answer; the next sweep goes on."), messages.WARNING)
+        return redirect(self.address("change", job.pk))

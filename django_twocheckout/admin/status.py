@@ -12,20 +12,18 @@ from django.core.exceptions import PermissionDenied
 from django.db import router
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.formats import number_format
-from django.utils.http import urlencode
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
 
 from .. import sync, tasks
 from ..conf import ConfigurationError, conf
 from ..exceptions import meaning_of
-from ..models import Account, Customer, SyncState
+from ..models import Customer, SyncState
 from . import chart, settings
-from .pages import ICONS, Pages
+from .pages import ICONS, CustomerPages
+from .standing import span
 
 
 @dataclass(frozen=True)
@@ -37,24 +35,14 @@ class Headline:
     words: str
 
 
-@dataclass(frozen=True)
-class Failures:
-    """The failed customers of one code, and where to see them."""
-
-    code: str
-    count: int
-    meaning: str
-    address: str
-
-
-class StatusPage(Pages):
+class StatusPage(CustomerPages):
     """The part of the customers' admin that tells how things stand as a whole."""
 
     def get_urls(self) -> list[Any]:
         return [
-            path("status/", self.wrapped(self.status_view), name="twocheckout_customer_status"),
-            path("status/resume/", self._status_button(self._resume), name="twocheckout_customer_resume"),
-            path("status/push-due/", self._status_button(self._push_due), name="twocheckout_customer_push_due"),
+            path("status/", self.wrapped(self.status_view), name=self.address_name("status")),
+            path("status/resume/", self._status_button(self._resume), name=self.address_name("resume")),
+            path("status/push-due/", self._status_button(self._push_due), name=self.address_name("push_due")),
             *super().get_urls(),
         ]
 
@@ -65,14 +53,14 @@ class StatusPage(Pages):
         status, mistakes = sync.status(), settings.mistakes()
         return self.page(
             request,
-            "status.html",
+            "customer/status.html",
             _("Sync status"),
             status=status,
             headline=headline(status, wrong_settings=any(message.is_serious() for message in mistakes)),
             states=_states(status),
             oldest_for=span(status.oldest_pending, status.now) if status.oldest_pending else "",
             swept_for=span(status.swept_at, status.now) if status.swept_at else "",
-            failures=_failures(status),
+            failures=[(code, count, meaning_of(code)) for code, count in status.failures.items()],
             chart=chart.draw(sync.throughput()),
             keeps_history=bool(conf.HISTORY_DAYS),
             may_push=may_push,
@@ -81,7 +69,6 @@ class StatusPage(Pages):
         )
 
     def _status_button(self, act: Callable[[HttpRequest, str], None]) -> Callable[..., HttpResponse]:
-        @require_POST
         def view(request: HttpRequest) -> HttpResponse:
             if not (self.has_view_permission(request) and self.has_push_permission(request)):
                 raise PermissionDenied
@@ -89,20 +76,17 @@ class StatusPage(Pages):
                 act(request, router.db_for_write(Customer))
             except ConfigurationError as error:
                 self.message_user(request, str(error), messages.ERROR)
-            return redirect(reverse("admin:twocheckout_customer_status"))
+            return redirect(self.address("status"))
 
-        return self.wrapped(view)
+        return self.button(view, back="status")
 
     def _resume(self, request: HttpRequest, database: str) -> None:
         account = sync.look(database)
         if account and sync.resume(database):
-            self._log_resumed(request, account)
+            self.log_change(request, account, _("Resumed."))
             self._wake(request, database, _("The account is resumed."))
         else:
             self.message_user(request, _("The account was not paused."), messages.INFO)
-
-    def _log_resumed(self, request: HttpRequest, account: Account) -> None:
-        self.log_change(request, account, _("Resumed."))  # type: ignore[arg-type]
 
     def _push_due(self, request: HttpRequest, database: str) -> None:
         self._wake(request, database)
@@ -166,35 +150,9 @@ def _failed(count: int) -> str:
     return words % {"count": grouped(count)}
 
 
-def span(since: datetime, until: datetime) -> str:
-    """How long this is, in words: two units at the most, and no “0 minutes”."""
-    return timesince(since, until) if (until - since).total_seconds() >= 60 else _("less than a minute")
-
-
 def grouped(count: int) -> str:
     return number_format(count, force_grouping=True)
 
 
 def _states(status: sync.Status) -> list[dict[str, Any]]:
-    return [
-        {"state": state, "icon": ICONS[state], "count": status.counts[state], "address": _list(sync_state__exact=state)}
-        for state in SyncState
-    ]
-
-
-def _failures(status: sync.Status) -> list[Failures]:
-    failed = SyncState.FAILED.value
-    return [
-        Failures(
-            code,
-            count,
-            meaning_of(code),
-            _list(sync_state__exact=failed, error_code=code) if code else _list(sync_state__exact=failed),
-        )
-        for code, count in status.failures.items()
-    ]
-
-
-def _list(**filters: str) -> str:
-    """The address of the customers' list, filtered."""
-    return f"{reverse('admin:twocheckout_customer_changelist')}?{urlencode(filters)}"
+    return [{"state": state, "icon": ICONS[state], "count": status.counts[state]} for state in SyncState]

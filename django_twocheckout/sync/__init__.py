@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import router
+from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
 from ..client import TwoCheckoutClient
@@ -153,18 +154,21 @@ def compare(customer: Customer, *, ask: bool = True) -> list[Difference]:
     """Compare our row with 2Checkout, field by field, as a push would; nothing is written.
 
     Without *ask* only with what 2Checkout last acknowledged. Raises NotFound where 2Checkout does not have the
-    customer, or another TwoCheckoutError, or ConfigurationError.
+    customer, or another TwoCheckoutError, or ConfigurationError, or DoesNotExist where the row is gone.
     """
-    [claim] = rows.look_at(_rows(_home(customer)).filter(pk=customer.pk))
+    row = _rows(_home(customer)).filter(pk=customer.pk)
+    claim = next(iter(rows.look_at(row)), None)
+    if claim is None:
+        raise Customer.DoesNotExist
     return differences_of(claim, exchange.compare(claim, current_client()) if ask else None)
 
 
 def resolve(customer: Customer, choices: Choices, *, source: Source = Source.CODE, user: Any = "") -> Resolution:
     """Let these fields be as a person chose: take 2Checkout's values over, and send it ours.
 
-    *choices*: by CustomerInformation's names. What was not chosen is treated as by :func:`pull`, and pushed where it
-    differs. A choice whose values are no longer those that were seen is left alone, and told. Raises what :func:`pull`
-    does; what came of sending stands on the row.
+    *choices*: by CustomerInformation's names. What was not chosen is treated as by :func:`pull`; if a choice is to
+    send, all that differs is pushed. A choice whose values are no longer those that were seen counts as not made, and
+    is told. Raises what :func:`pull` does; what came of sending stands on the row.
     """
     client = current_client()
     outcome = pull_one(_take(customer, source, user), client, choices)
@@ -187,6 +191,7 @@ def cards(customer: Customer) -> list[Card]:
     return cards_of(row.pk, _reference(row), current_client())
 
 
+@sensitive_variables("token")
 def delete_card(customer: Customer, token: str, *, source: Source = Source.CODE, user: Any = "") -> None:
     """Delete the card behind this token at 2Checkout, then pull, so that the row's list of cards is right again.
 
@@ -197,6 +202,7 @@ def delete_card(customer: Customer, token: str, *, source: Source = Source.CODE,
     client = current_client()
     taken = _take(customer, source, user)
 
+    @sensitive_variables("token")
     def delete(claim: Claim, client: TwoCheckoutClient) -> Outcome:
         outcome = Outcome(claim.reference, claim.doubts)
         try:

@@ -35,13 +35,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Resolution:
-    """What became of a person's choices: names of CustomerInformation's fields."""
+    """What became of all fields after a person's choices: names of CustomerInformation's fields."""
 
     #: Our row has 2Checkout's value now.
     taken: frozenset[str]
-    #: 2Checkout is to have ours.
+    #: 2Checkout is to have ours; none where no choice was to send.
     to_send: frozenset[str]
-    #: Left alone, because a value had changed since the person saw it.
+    #: Not done as chosen, because a value had changed since the person saw it.
     stale: frozenset[str]
 
 
@@ -68,9 +68,12 @@ def _difference(
 
 
 def resolution_of(customer: Customer, choices: Choices, outcome: Outcome) -> Resolution:
-    """What became of the choices, by the row as it stands after them."""
-    wanted = {name for name in outcome.chosen if choices[name].winner == "remote"}
+    """What became of the fields, by the row as it stands after the comparison was settled."""
+    merged = outcome.merged or Merge({}, {})
     # A save in the same moment wins over what was to be taken over.
-    taken = {name for name in wanted if normalise(name, getattr(customer, ATTRIBUTES[name])) == choices[name].theirs}
-    to_send = outcome.chosen.keys() - wanted
-    return Resolution(frozenset(taken), frozenset(to_send), frozenset(choices.keys() - taken - to_send))
+    taken = {
+        name for name in merged.adopt if normalise(name, getattr(customer, ATTRIBUTES[name])) == merged.remote[name]
+    }
+    to_send = set(merged.send) if "local" in outcome.chosen.values() else set()
+    as_chosen = {name for name, winner in outcome.chosen.items() if name in (taken if winner == "remote" else to_send)}
+    return Resolution(frozenset(taken), frozenset(to_send), frozenset(choices.keys() - as_chosen))

@@ -17,7 +17,7 @@ from typing import Any
 from django.db import IntegrityError, router, transaction
 from django.db.models import F, Q, QuerySet
 
-from ..conf import conf, parsed_rate
+from ..conf import ConfigurationError, conf, parsed_rate
 from ..exceptions import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -28,7 +28,7 @@ from ..exceptions import (
     UnreadableAnswer,
 )
 from ..managers import clock_of, database_now, with_clock
-from ..models import Account, Customer, SyncState
+from ..models import Account, Customer, Job, SyncState
 from .exchange import Claim, Outcome
 from .rows import Ended, code_of, request_seconds
 
@@ -181,13 +181,18 @@ def resume(database: str | None = None, *, shown_by: Claim | None = None) -> boo
         blamed = Customer.objects.using(database).filter(pk=account.blamed, sync_state=SyncState.PENDING)
         blamed.settle(tries=F("tries") + 1)
     if account.paused_until:
+        # Those who would go on with jobs at the pause's end may go on now.
+        Job.objects.using(database).filter(ended_at=None).update(wake_at=None)
         logger.info("account resumed", extra={"event": "account.resumed"})
     return bool(opened and account.paused_until)
 
 
 def look(database: str | None = None) -> Account | None:
     """The account as it stands, for people; None while nothing is known of it. ``now`` is the database's clock."""
-    account: Account | None = _read(database or router.db_for_write(Account))
+    try:
+        account: Account | None = _read(database or router.db_for_write(Account))
+    except ConfigurationError:
+        return None  # without a merchant code there is no account; the system checks say what is missing
     return account
 
 

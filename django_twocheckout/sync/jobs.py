@@ -115,11 +115,13 @@ def failures(job: Job, most: int) -> list[Failure]:
     return [Failure(pk, reason) for some in lists[:most] for pk, reason in some][:most]
 
 
-def stop(job: Job) -> None:
-    """Do no more of this job; what is being done right now ends."""
+def stop(job: Job) -> bool:
+    """Do no more of this job; what is being done right now ends. Returns whether it had not ended before."""
     database = job._state.db
+    # The job before its portions: a worker that finds all of them ended takes the job for done.
+    stopped = _jobs(database).filter(pk=job.pk, ended_at=None).update(ended_at=timezone.now(), stopped=True)
     _portions(database).filter(job=job).update(ended=True)
-    _jobs(database).filter(pk=job.pk, ended_at=None).update(ended_at=timezone.now(), stopped=True)
+    return bool(stopped)
 
 
 def forsaken(database: str) -> list[Any]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from ..client import TwoCheckoutClient
 from ..conf import conf
 from ..exceptions import TwoCheckoutError, UnreadableAnswer
@@ -41,15 +43,31 @@ def _read(information: Mapping[str, Any], reference: str) -> list[Card]:
 
 
 def _joined(cards: list[Card], signed_on: list[Card]) -> list[Card]:
-    """The first way's cards with the second's tokens, then what only the second knows.
-
-    A token goes to a card only where type, digits and expiry all agree: the wrong card must not be deleted.
-    """
-    joined, rest = [], list(signed_on)
+    """The first way's cards with the second's tokens, then what only the second knows."""
+    joined, rest, unsure = [], list(signed_on), []
     for card in cards:
-        same = next((other for other in rest if other.stored() == card.stored()), None)
+        same = _same(card, cards, signed_on, rest)
         if same is not None:
             rest.remove(same)
             card = replace(card, token=card.token or same.token, subscriptions=card.subscriptions or same.subscriptions)
+        elif any(card.stored().values()) and any(card.stored() == other.stored() for other in signed_on):
+            unsure.append(card.stored())
+            card = card if card.token else replace(card, reason=_("several cards look alike."))
         joined.append(card)
-    return joined + rest
+    # What looks like a card that is listed already, and may be it, is not listed twice.
+    return joined + [card for card in rest if card.stored() not in unsure]
+
+
+def _same(card: Card, cards: list[Card], signed_on: list[Card], rest: list[Card]) -> Card | None:
+    """The second way's word on this card, None if it cannot be told: the wrong card must not be deleted."""
+    look = card.stored()
+    if not any(look.values()):
+        return None
+    here, there = ([one for one in some if one.stored() == look] for some in (cards, signed_on))
+    if len(here) == len(there) == 1:
+        return there[0]
+    if any(one.subscriptions for one in here):
+        here, there = ([one for one in some if one.subscriptions == card.subscriptions] for some in (here, there))
+        return there[0] if len(here) == len(there) == 1 and card.subscriptions else None
+    # Nothing here tells these from each other, so none of them is the wrong one.
+    return next((one for one in rest if one.stored() == look), None)

@@ -22,7 +22,7 @@ from django_twocheckout.models.attempt import Outcome
 
 from .models import Account
 
-PEOPLE = 60
+PEOPLE = 240
 
 FIRST_NAMES = """
     Alma Bastian Cora Dario Elin Fabio Gesa Hanno Iris Jonte Kaja Levin Mira Nils Olga Piet Runa Sorin Tilda Ugo Vesna
@@ -61,6 +61,7 @@ STORIES = {
     "Tomas Aldana": "field_missing",
     "Lena Brandvold": "reference_taken",
     "Oskar Wieland": "gone_over_there",
+    "Selma Tiedemann": "gone_unnoticed",
     "Jonas Ekdahl": "tried_too_often",
     "Sven Aldermoor": "waits_after_503",
     "Paula Rosenau": "waits_after_reset",
@@ -150,10 +151,12 @@ class Seed:
         }
 
     def people(self):
-        """Those with a story are spread evenly among the others."""
+        """Those with a story are among the newest, with others between them."""
         everybody = [f"{first} {last}" for first in FIRST_NAMES for last in LAST_NAMES]
-        names = [*STORIES, *self.random.sample(everybody, PEOPLE - len(STORIES))]
-        self.random.shuffle(names)
+        names = [*self.random.sample(everybody, PEOPLE - len(STORIES)), *STORIES]
+        newest = names[-2 * len(STORIES) :]
+        self.random.shuffle(newest)
+        names[-len(newest) :] = newest
         persons = [self.person(number, name) for number, name in enumerate(names, start=1)]
         with transaction.atomic():
             customers = [Customer.objects.create(**person, next_try_at=self.later) for person in persons]
@@ -196,6 +199,10 @@ class Seed:
         self.in_step(customer)
         self.fake.forget(customer.customer_reference)
         self.change(customer, city="Graz")
+
+    def gone_unnoticed(self, customer):
+        self.in_step(customer)
+        self.fake.forget(customer.customer_reference)
 
     def tried_too_often(self, customer):
         self.in_step(customer)

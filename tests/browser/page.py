@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from base64 import b64decode
 from contextlib import contextmanager
@@ -78,6 +79,16 @@ class Page:
         with self.another_page():
             self.find("//*[@class='actions']//button[@name='index']").click()
 
+    def choose_all_in_step(self, action):
+        """Ask for it for all customers that are in step, also those on the list's other pages; says how many."""
+        self.go(f"{CUSTOMERS}?sync_state__exact=synced")
+        self.find("//*[@id='action-toggle']").click()
+        self.find("//*[@class='question']//a").click()
+        count = int(re.search(r"All (\d+) selected", self.words)[1])
+        self.choose("action", action)
+        self.press_action()
+        return count
+
     @contextmanager
     def another_page(self):
         left = self.find("/html").id
@@ -93,6 +104,10 @@ class Page:
     def row(self, name):
         """What the list says of this customer."""
         return self.find(f"//table[@id='result_list']//tr[.//a[normalize-space()='{name}']]").text
+
+    def bar(self):
+        """How far the bar of a job is."""
+        return int(self.find("//progress").get_attribute("value"))
 
     def until(self, holds, what):
         from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException

@@ -69,26 +69,45 @@ def test_delete_cards_of_which_one_is_held_by_a_subscription(page):
     assert "Visa" not in page.words
 
 
-def test_refetch_all_customers_and_watch(page):
-    page.go(CUSTOMERS)
-    page.find("//*[@id='action-toggle']").click()
-    # Whose conflict another journey resolves; a re-fetch would let it go by.
-    page.find("//tr[.//a[normalize-space()='Sanna Kestrel']]//input[@type='checkbox']").click()
-    count = len(page.all("//input[@name='_selected_action']")) - 1
-    page.choose("action", "Re-fetch from 2Checkout")
-    page.press_action()
+def test_refetch_two_hundred_customers_and_watch(page):
+    count = page.choose_all_in_step("Re-fetch from 2Checkout")
+    assert count >= 200
     page.sees(f"Re-fetch {count} customers?", f"and {count - 10} more")
     page.look("confirmation")
     page.press("Yes, go on")
     page.sees(f"Re-fetch {count} customers", "customers left")
     page.driver.execute_script("window.neverLoadedAgain = true")
     page.look("progress-begun")
-    page.sees("Done.", "customers not done", "Oskar Wieland")
+    begun = page.bar()
+    page.until(lambda: page.bar() > begun, "progress")
     assert page.driver.execute_script("return window.neverLoadedAgain")
+    # It can be left, found again, and loaded again.
+    left = page.bar()
+    page.go(CUSTOMERS)
+    page.press("Watch it")
+    page.sees("customers left")
+    assert page.bar() >= left
+    page.driver.refresh()
+    page.sees("customers left")
+    assert page.bar() >= left
+    page.sees("Done.", f"{count - 1} customers done", "1 customer not done", "Selma Tiedemann")
+    assert page.bar() == count
     assert page.all("//button[normalize-space()='Stop']") == []
     page.look("progress")
     page.go("/admin/twocheckout/job/")
     page.sees(f"Re-fetch {count} customers")
+
+
+def test_stop_a_job(page):
+    count = page.choose_all_in_step("Re-fetch from 2Checkout")
+    page.press("Yes, go on")
+    page.sees("customers left")
+    page.press("Stop")
+    page.sees("Stopped.", "customers left")
+    stopped = page.bar()
+    assert stopped < count
+    page.driver.refresh()
+    assert page.bar() == stopped
 
 
 def test_resolve_a_conflict(page):

@@ -27,6 +27,12 @@ def _confirmation(page):
     page.press_action()
 
 
+def _job_under_way(page):
+    page.choose_all_in_step("Re-fetch from 2Checkout")
+    page.press("Yes, go on")
+    page.sees("customers left", "Wake a worker")
+
+
 def _cards_confirmation(page):
     _of("Mila Harrow", "Cards…")(page)
     page.find("//input[@name='card']").click()
@@ -63,6 +69,7 @@ PAGES = {
     "add-found": _found_at_2checkout,
     "add-nothing-found": _nothing_found,
     "jobs": _at("/admin/twocheckout/job/"),
+    "job-under-way": _job_under_way,
     "job": _at("/admin/twocheckout/job/1/change/"),
     "shop": _at("/"),
     "shop-sign-up": _at("/sign-up/"),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Cast, Now
 from django.utils import timezone
 
 from .signals import customers_marked
@@ -30,18 +30,19 @@ class DatabaseNow(Now):
 
     def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         if connection.timezone_name != "UTC":
-            return self._as_stored(compiler)
+            return compiler.compile(Cast(_our_now(), models.DateTimeField()))  # a value comes back as a text
         # CURRENT_TIMESTAMP is in the session's time zone, which Django leaves as it finds it.
         return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         if connection.timezone_name != "UTC":
-            return self._as_stored(compiler)
+            return compiler.compile(_our_now())
         return super().as_sqlite(compiler, connection, **context)
 
-    def _as_stored(self, compiler: Any) -> Any:
-        """By our own clock, where the database keeps its times in a zone of its own (DATABASES, TIME_ZONE)."""
-        return compiler.compile(models.Value(timezone.now(), models.DateTimeField()))
+
+def _our_now() -> models.Value:
+    """Our own clock's time, where the database keeps its times in a zone of its own (DATABASES, TIME_ZONE)."""
+    return models.Value(timezone.now(), models.DateTimeField())
 
 
 _DATABASE_NOW = DatabaseNow()  # one for all, for making and comparing them costs more than the rest of a row's settling

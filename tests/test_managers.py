@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core import serializers
 from django.core.management import call_command
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.utils import timezone
 
 from django_twocheckout.models import Customer
@@ -72,7 +72,6 @@ def test_bulk_create__of_nothing(db, sent, on_commit):
 
 
 def test_bulk_create__updating_conflicts_marks_them(synced, on_commit):
-    from django.db import connection
 
     again = Customer(**{**ADA, "city": "Paris"}, external_customer_reference=synced.external_customer_reference)
     unique = {"unique_fields": ["external_customer_reference"]} if connection.vendor != "mysql" else {}
@@ -137,15 +136,28 @@ def test_due__the_longest_due_first(db):
     assert times == sorted(times)
 
 
-@pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL keeps the moment, in no zone")
-def test_due__where_the_database_keeps_its_times_in_a_zone_of_its_own(db, monkeypatch):
-    monkeypatch.setitem(connection.settings_dict, "TIME_ZONE", "Europe/Berlin")
-    for name in ("timezone", "timezone_name"):
-        vars(connection).pop(name, None)
-    try:
-        Customer.objects.create(**ADA)
-        assert Customer.objects.due().count() == 1
-        assert rows.due_in(Customer.objects.all()) == 0
-    finally:
+@pytest.fixture
+def berlin(db, monkeypatch):
+    """A database that keeps its times in a zone of its own."""
+    database = connections[DEFAULT_DB_ALIAS]  # not its proxy, whose attributes are not those that are remembered
+
+    def forget():
         for name in ("timezone", "timezone_name"):
-            vars(connection).pop(name, None)
+            vars(database).pop(name, None)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(database.settings_dict, "TIME_ZONE", "Europe/Berlin")
+        forget()
+        yield
+    forget()
+
+
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL keeps the moment, in no zone")
+def test_due__where_the_database_keeps_its_times_in_a_zone_of_its_own(berlin):
+    assert connection.timezone_name == "Europe/Berlin"
+    Customer.objects.create(**ADA)
+    assert Customer.objects.due().count() == 1
+    assert rows.due_in(Customer.objects.all()) == 0
+    Customer.objects.update(next_try_at=timezone.now() + timedelta(minutes=1))
+    assert not Customer.objects.due().exists()
+    assert rows.due_in(Customer.objects.all()) == pytest.approx(60, abs=5)

@@ -59,9 +59,9 @@ def main() -> int:
 
 def facts(quick: bool, seconds: float, load: float, engine: dict[str, Any]) -> dict[str, Any]:
     described = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True)
-    told = {"revision": described.stdout.strip(), "took": f"{seconds / 60:.1f} min{', quick' if quick else ''}"}
-    told["load when it began"] = f"{load:.1f}{'; others were at work, so trust little of this' if load > 1 else ''}"
-    return told | ({"settings": json.dumps(engine)} if engine else {})
+    found = {"revision": described.stdout.strip(), "took": f"{seconds / 60:.1f} min{', quick' if quick else ''}"}
+    found["load when it began"] = f"{load:.1f}{'; others were at work, so trust little of this' if load > 1 else ''}"
+    return found | ({"settings": json.dumps(engine)} if engine else {})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A PostgreSQL cluster of the benchmarks' own, where the binaries are on this machine: so nobody else is counted.
+"""A PostgreSQL cluster of the benchmarks' own, where the binaries are on this machine: so no other load is counted.
 
 Otherwise the server of BENCHMARK_POSTGRES_URL (a database "benchmark" is made in it); then the CPU of the database is
-not told.
+not said.
 """
 
 from __future__ import annotations

@@ -111,17 +111,17 @@ def rate_table(rates: list[dict[str, Any]]) -> list[str]:
         f"| --- | --- | --- |{' --- |' * len(WHO)}",
     ]
     for (where, shape, latency), found in cells(rates).items():
-        told = []
+        columns = []
         for who in WHO:
             runs = found.get(who, [])
             if not runs:
-                told.append("")
+                columns.append("")
                 continue
             cpu = 1000 * median([run["cpu"] for run in runs])
             database = [1000 * run["database_cpu"] for run in runs if run.get("database_cpu") is not None]
             extra = f" + {number(median(database))}" if database else ""
-            told.append(f"{median([run['rate'] for run in runs]):.0f} ({number(cpu)}{extra})")
-        lines.append(f"| {where} | {shape} | {1000 * latency:.0f} ms | {' | '.join(told)} |")
+            columns.append(f"{median([run['rate'] for run in runs]):.0f} ({number(cpu)}{extra})")
+        lines.append(f"| {where} | {shape} | {1000 * latency:.0f} ms | {' | '.join(columns)} |")
     return lines
 
 

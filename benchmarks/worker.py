@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-#: Told to every process of a run, so that two runs at a time do not work off each other's queues.
+#: Given to every process of a run, so that two runs at a time do not work off each other's queues.
 RUN = os.environ.setdefault("BENCHMARK_RUN", str(os.getpid()))
 QUEUE = f"twocheckout-benchmarks-{RUN}"
 IDLE_QUEUE = f"{QUEUE}-idle"
@@ -33,7 +33,7 @@ class Worker:
         command += ["--without-gossip", "--without-mingle"]
         self.process = subprocess.Popen(
             command,
-            # Celery warns whoever is root, at length and each time.
+            # Celery warns root, at length and each time.
             env={**environment, "BENCHMARK_READY": str(ready), "PYTHONWARNINGS": "ignore"},
             stdout=subprocess.DEVNULL,
         )

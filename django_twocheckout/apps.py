@@ -1,10 +1,10 @@
-"""Where Django meets the app: connects the receivers and registers the checks, and does nothing else."""
+"""Connects the app to Django: it registers the receivers and the system checks, before anything is saved."""
 
 from __future__ import annotations
 
 from celery.signals import worker_ready
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 from django.db.models.signals import post_save
 from django.utils.translation import gettext_lazy as _
 
@@ -16,10 +16,19 @@ class TwoCheckoutConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, receivers, signals
+        # Imported here: before ready() Django has not loaded the models.
+        from . import checks, receivers
+        from .models import customers_marked
 
         register(checks.check_settings, "twocheckout")
+        register(checks.check_sweep, "twocheckout")
+        register(checks.check_managers, "twocheckout")
+        register(checks.check_caches, "twocheckout")
+        register(checks.check_algorithms, "twocheckout")
+        register(checks.check_sweep_in_database, "twocheckout", Tags.database)
         register(checks.check_worker, "twocheckout", deploy=True)
+        register(checks.check_addresses, "twocheckout", deploy=True)
+        register(checks.check_broker, "twocheckout", deploy=True)
         post_save.connect(receivers.push_saved_customer, dispatch_uid="twocheckout.push_saved")
-        signals.customers_marked.connect(receivers.push_marked_customers, dispatch_uid="twocheckout.push_marked")
+        customers_marked.connect(receivers.push_marked_customers, dispatch_uid="twocheckout.push_marked")
         worker_ready.connect(receivers.push_what_waited, dispatch_uid="twocheckout.push_what_waited")

@@ -1,91 +1,315 @@
-"""Reads the project's ``TWOCHECKOUT`` setting, afresh each time it is asked; the only room that does."""
+"""Defines each key of the project's ``TWOCHECKOUT`` setting once: its type, default, meaning and valid values.
+
+Every other module reads settings from here. So do the system checks, the admin's table and README's table.
+``conf.BATCH_SIZE`` reads Django's settings at each access. ``conf.of("us").BATCH_SIZE`` does so for another merchant
+account: its own keys in ``ACCOUNTS``, over the dictionary's. A wrong value raises ConfigurationError. No error shows a
+value.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from .setting_rules import (
+    Rule,
+    account_settings,
+    base_url,
+    choice,
+    choices,
+    client_class,
+    count,
+    flag,
+    merchant_code,
+    parsed_rate,
+    prefix,
+    queue,
+    rate,
+    secret_key,
+    timeout,
+    whole_number,
+)
+
+__all__ = [
+    "DEFAULT_ACCOUNT",
+    "KNOWN",
+    "REQUIRED",
+    "SETTINGS",
+    "Conf",
+    "ConfigurationError",
+    "Setting",
+    "conf",
+    "given",
+    "parsed_rate",
+    "public_host",
+]
+
+T = TypeVar("T")
+
+#: The alias of the account that the dictionary's own keys describe.
+DEFAULT_ACCOUNT = "default"
 
 
 class ConfigurationError(ImproperlyConfigured):
-    """A setting is missing or wrong. No TwoCheckoutError: a mistake at home must not look like trouble on the way."""
+    """A setting is missing or wrong. It is no TwoCheckoutError, because 2Checkout has no part in it."""
 
 
-def given() -> Any:
-    """The setting as the project has it, None if it has none."""
+def public_host() -> str:
+    """The first of the project's hosts that is no pattern. Blank without one."""
+    hosts = (host for host in settings.ALLOWED_HOSTS if "*" not in host and not host.startswith("."))
+    return next(hosts, "")
+
+
+def given() -> object:
+    """The project's whole ``TWOCHECKOUT``, valid or not. None without one."""
     return getattr(settings, "TWOCHECKOUT", None)
 
 
-class Conf:
-    """The settings with their defaults. What has no default is required."""
+#: No setting has this value.
+_UNCHECKED = object()
 
-    MERCHANT_CODE: str
-    """The merchant code: Control Panel, Integrations, Webhooks & API."""
-    SECRET_KEY: str
-    """The secret key of the same page; not one of the secret words of buy links or INS."""
-    BASE_URL: str = "https://api.2checkout.com/rest/6.0/"
-    """Where the API is; HTTPS unless it is this very machine."""
-    HASH_ALGORITHM: str = "sha3-256"
-    """The signature's hash: ``"sha3-256"`` or ``"sha256"``."""
-    TIMEOUT: float | tuple[float, float] = (5, 30)
-    """Seconds, or a pair: seconds to connect, seconds to wait for the answer."""
-    REFERENCE_PREFIX: str = "dj-"
-    """What new external references begin with; keeps two sites on one account apart, and references from looking like
-    numbers."""
-    READ_BEFORE_WRITE: bool = True
-    """Fetch and merge before an update, so that what changed at 2Checkout lives. False: one request, our row as it
-    is."""
-    CONFLICT: Literal["local", "remote"] = "local"
-    """Who wins in a field that changed on both sides: ``"local"`` or ``"remote"``."""
-    END_USER_UPDATE: bool = False
-    """Let updates reach the end-user details of all the customer's subscriptions too."""
-    CARDS_BY_SSO: bool = True
-    """Where 2Checkout lists a customer's cards without tokens, ask once more by a single sign-on token, which is where
-    it documents them. False: such cards are shown, and cannot be deleted from here."""
-    PUSH_ON_SAVE: bool = True
-    """Wake a worker after each save. False: saves only mark the row; the sweep, the command or the admin push it."""
-    BATCH_SIZE: int = 100
-    """How many due rows a worker process takes at a time, and settles together at the most. More saves little, and a
-    worker that is killed leaves so many to be looked up."""
-    CONCURRENCY: int = 4
-    """How many customers a worker process pushes side by side. 2Checkout documents no limit, so the default is a polite
-    one: about what a browser would open."""
-    RATE_LIMIT: str | None = None
-    """The most requests over all workers, such as ``"10/s"`` or ``"300/m"``; None for no limit of ours."""
-    MAX_ATTEMPTS: int = 14
-    """After so many unsuccessful tries a row is failed. With 14, after about two hours."""
-    HISTORY_DAYS: int = 90
-    """How many days the history of attempts is kept; 0 keeps none."""
-    CONFIRM_ROWS: int = 50
-    """An action of the admin on more customers than that asks once more."""
-    QUEUE: str | None = None
-    """The Celery queue for our tasks; None leaves it to the project's routing."""
 
-    def __getattribute__(self, name: str) -> Any:
-        if not name.isupper():
-            return super().__getattribute__(name)
+class Setting(Generic[T]):
+    """One key of ``TWOCHECKOUT``.
+
+    ``conf.NAME`` returns its value and raises ConfigurationError for a wrong one. ``Conf.NAME`` is the Setting itself.
+    *meaning* is a translated sentence for people. *more* is README's addition to it. The default of a *required*
+    setting is never used. The value of a *secret* setting is never shown. A setting that is not *own* is the same for
+    all accounts. An account has its own values of the required ones.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        default: T,
+        rule: Rule,
+        meaning: Promise,
+        more: str = "",
+        *,
+        required: bool = False,
+        secret: bool = False,
+        own: bool = True,
+    ) -> None:
+        self.default, self.rule, self.meaning, self.more = default, rule, meaning, more
+        self.required, self.secret, self.own = required, secret, own
+        #: By account: the last valid value. The same object is not checked again.
+        self._right: dict[str, object] = {}
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, instance: Conf, owner: type) -> T: ...
+    def __get__(self, instance: Conf | None, owner: type) -> Setting[T] | T:
+        if instance is None:
+            return self
+        value: T = self.raw(instance.account)
+        if value is not self._right.get(instance.account, _UNCHECKED):
+            complaint = self.complaint(value, instance.account)
+            if complaint:
+                del value  # an error reporter prints the names of a frame with their values
+                raise ConfigurationError(complaint)
+            self._right[instance.account] = value
+        return value
+
+    def raw(self, account: str = DEFAULT_ACCOUNT) -> Any:
+        """The project's value, valid or not, or the default."""
         values = given()
-        if isinstance(values, dict) and name in values:
-            return values[name]
-        try:
-            return super().__getattribute__(name)
-        except AttributeError:
-            raise ConfigurationError(f"TWOCHECKOUT[{name!r}] is not set.") from None
+        if not isinstance(values, dict):
+            return self.default
+        if account != DEFAULT_ACCOUNT and self.own:
+            own = values.get("ACCOUNTS")
+            own = own.get(account) if isinstance(own, dict) else None
+            if isinstance(own, dict) and (self.name in own or self.required):
+                return own.get(self.name, self.default)
+        return values.get(self.name, self.default)
+
+    def is_missing(self, value: object) -> bool:
+        return self.required and not value
+
+    def complaint(self, value: object, account: str = DEFAULT_ACCOUNT) -> str:
+        """What is wrong with the value, in words and without the value itself. Blank for a valid one."""
+        where = f"['ACCOUNTS'][{account!r}]" if account != DEFAULT_ACCOUNT and self.own else ""
+        if self.is_missing(value):
+            return f"TWOCHECKOUT{where}[{self.name!r}] is not set."
+        advice = self.rule(value)
+        return f"TWOCHECKOUT{where}[{self.name!r}] is wrong. Use {advice}." if advice else ""
 
 
-_PERIODS = {"s": 1, "m": 60, "h": 3600}
+def accounts(value: object) -> str:
+    return account_settings(value, SETTINGS, DEFAULT_ACCOUNT)
 
 
-def parsed_rate(rate: str) -> tuple[int, int]:
-    """``"10/s"`` as (10, 1): so many requests in so many seconds; ValueError for anything else."""
-    count, _, period = rate.partition("/") if isinstance(rate, str) else ("", "", "")
-    if not (count.isdecimal() and int(count) and period in _PERIODS):
-        raise ValueError('The rate must be a number of requests per second, minute or hour, such as "10/s" or "300/m".')
-    return int(count), _PERIODS[period]
+class Conf:
+    """The settings of one account. A new one is a new line here and a row in README. A test asks for the row."""
+
+    def __init__(self, account: str = DEFAULT_ACCOUNT) -> None:
+        self.account = account
+
+    MERCHANT_CODE = Setting(
+        "",
+        merchant_code,
+        _("Who we are at 2Checkout."),
+        "It stands in the Control Panel under Integrations, Webhooks & API.",
+        required=True,
+    )
+    SECRET_KEY = Setting(
+        "",
+        secret_key,
+        _("The key that signs each request."),
+        "It stands beside the merchant code, and is not the secret word of buy links or INS.",
+        required=True,
+        secret=True,
+    )
+    BASE_URL = Setting(
+        "https://api.2checkout.com/rest/6.0/",
+        base_url,
+        _("Where 2Checkout's API is."),
+        "A server on this very machine may go with http://.",
+    )
+    HASH_ALGORITHM = Setting(
+        "sha3-256", choice("sha3-256", "sha256"), _("The hash of the signature."), "2Checkout no longer supports MD5."
+    )
+    TIMEOUT = Setting[float | tuple[float, float]](
+        (5, 30),
+        timeout,
+        _("Seconds to connect, and seconds to wait for an answer."),
+        "One number stands for both. A request with its whole answer takes no longer than both together.",
+    )
+    REFERENCE_PREFIX = Setting(
+        "dj-",
+        prefix,
+        _("What our references of new customers begin with."),
+        "Give each site that shares an account its own. A reference that looks like a number could name another "
+        "customer, because 2Checkout looks up its own numbers in the same place.",
+    )
+    READ_BEFORE_WRITE = Setting(
+        True,
+        flag,
+        _("Whether 2Checkout's customer is fetched and merged before each update."),
+        "`False`: one request, our row as it is; for sites where no person edits at 2Checkout.",
+    )
+    CONFLICT = Setting[Literal["local", "remote"]](
+        "local", choice("local", "remote"), _("Who wins in a field that changed on both sides.")
+    )
+    END_USER_UPDATE = Setting(
+        False,
+        flag,
+        _("Whether updates reach the customer's subscriptions too."),
+        "There they change the end-user details.",
+    )
+    CARDS_BY_SSO = Setting(
+        True,
+        flag,
+        _("Whether cards without tokens are asked for once more by single sign-on."),
+        "`False`: such cards are shown and cannot be deleted.",
+    )
+    PUSH_ON_SAVE = Setting(
+        True,
+        flag,
+        _("Whether each save wakes a worker."),
+        "`False`: saves only mark the row; the sweep, the command or *Push now* pushes it. Notifications wait for the "
+        "sweep then, too.",
+        own=False,
+    )
+    ENABLED = Setting(
+        True,
+        flag,
+        _("Whether anything is sent to 2Checkout."),
+        "`False`: saves mark the row, and no request is made: for staging and tests.",
+        own=False,
+    )
+    BATCH_SIZE = Setting(
+        100,
+        count,
+        _("How many customers a worker process takes at a time."),
+        "More saves little, and a killed worker leaves so many to be looked up.",
+    )
+    CONCURRENCY = Setting(
+        4,
+        count,
+        _("How many customers a worker process pushes side by side."),
+        "2Checkout documents no limit, so the default is a polite one.",
+    )
+    RATE_LIMIT = Setting[str | None](
+        None,
+        rate,
+        _("The most requests of all workers together."),
+        "It is kept in the database. `None`: no limit of ours.",
+    )
+    MAX_ATTEMPTS = Setting(
+        14, count, _("After so many unsuccessful tries a customer is failed."), "With 14, after about two hours."
+    )
+    HISTORY_DAYS = Setting(
+        90, whole_number(0, 36500), _("How many days the history is kept."), "`0` keeps none.", own=False
+    )
+    CONFIRM_ROWS = Setting(50, count, _("Actions of the admin on more customers than that ask once more."), own=False)
+    QUEUE = Setting[str | None](
+        None, queue, _("The Celery queue of our tasks."), "`None` leaves it to your routing.", own=False
+    )
+    CLIENT = Setting(
+        "django_twocheckout.client.TwoCheckoutClient",
+        client_class,
+        _("The class that sends the requests."),
+        "A dotted path to a subclass of `TwoCheckoutClient`.",
+    )
+    NOTIFICATION_ALGORITHMS = Setting[tuple[str, ...]](
+        ("sha3-256", "sha256"),
+        choices("sha3-256", "sha256", "md5"),
+        _("The signatures of notifications that are accepted."),
+        'The strongest that is there decides. `"md5"` is accepted only if it is named here.',
+    )
+    TEST_ORDERS = Setting(
+        False,
+        flag,
+        _("Whether notifications of test orders are followed."),
+        "`False`: they are answered, and their customers are not pulled.",
+    )
+    IMPORT_UNKNOWN = Setting(
+        False,
+        flag,
+        _("Whether a customer that is notified of, and has no row here, is added."),
+        "`False`: such a notification is answered and noted, and no request is made.",
+    )
+    ACCOUNTS = Setting[dict[str, dict[str, Any]]](
+        {},
+        accounts,
+        _("Further merchant accounts, by the names in the customers' `account`."),
+        "Each has a `MERCHANT_CODE` and a `SECRET_KEY`. Its other keys replace those above. `PUSH_ON_SAVE`, `ENABLED`, "
+        "`HISTORY_DAYS`, `CONFIRM_ROWS` and `QUEUE` are for all accounts.",
+        own=False,
+    )
+
+    def check(self) -> None:
+        """Read each setting once. Raises ConfigurationError for the first wrong or missing one."""
+        for name in _SECRETS_LAST:
+            getattr(self, name)
+
+    def of(self, account: str) -> Conf:
+        """The settings of this account. Raises ConfigurationError for one that the settings do not have."""
+        if account == DEFAULT_ACCOUNT:
+            return conf
+        if account not in self.ACCOUNTS:
+            raise ConfigurationError(f"TWOCHECKOUT['ACCOUNTS'] has no account {account!r}.")
+        return _confs.setdefault(account, Conf(account))
+
+    def aliases(self) -> list[str]:
+        """The configured accounts. The default one is among them if it has a merchant code, or if it is alone."""
+        others = sorted(self.ACCOUNTS)
+        return [DEFAULT_ACCOUNT, *others] if SETTINGS["MERCHANT_CODE"].raw() or not others else others
 
 
-KNOWN: tuple[str, ...] = tuple(get_type_hints(Conf))
-REQUIRED: tuple[str, ...] = tuple(name for name in KNOWN if name not in vars(Conf))
+SETTINGS: dict[str, Setting[object]] = {name: one for name, one in vars(Conf).items() if isinstance(one, Setting)}
+KNOWN = tuple(SETTINGS)
+REQUIRED = tuple(name for name, setting in SETTINGS.items() if setting.required)
+_SECRETS_LAST = (*(name for name in KNOWN if name not in REQUIRED), *REQUIRED)
 
 conf = Conf()
+_confs: dict[str, Conf] = {}

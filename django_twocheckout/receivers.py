@@ -1,33 +1,37 @@
-"""Hears that rows were saved, and asks for a wake-up once the transaction is committed. Connected in ``apps.py``."""
+"""Asks for a wake-up when rows were saved: between the models and ``dispatch``. Connected in ``apps.py``."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
-from django.db import transaction
 from django.db.models import Model
 
-from . import tasks
+from . import dispatch, tasks
 from .conf import conf
 from .models import Customer, SyncState
 
 
-def push_saved_customer(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-    """After ``save()``. Nothing for fixtures, nor for a save that changed nothing that 2Checkout has."""
-    # Proxies and subclasses of Customer send in their own name, so every model's save comes by here.
+def push_saved_customer(sender: type[Model], instance: Model, using: str, **kwargs: object) -> None:
+    """After ``save()``: wake a worker once the transaction is committed.
+
+    Not for fixtures, and not for a save without changes for 2Checkout.
+    """
+    # Proxies and subclasses of Customer send in their own name, so this receiver hears every model's saves.
     if not isinstance(instance, Customer) or not instance.was_marked:
         return
-    if instance.sync_state == SyncState.PENDING and conf.PUSH_ON_SAVE:
-        transaction.on_commit(partial(tasks.wake, instance.pk, database=using), using=using, robust=True)
+    if instance.sync_state == SyncState.PENDING and conf.PUSH_ON_SAVE and conf.ENABLED:
+        instance.when_committed(wake_for_saved_customer, instance.row_key, using)
 
 
-def push_marked_customers(sender: type[Model], using: str, **kwargs: Any) -> None:
-    """After a bulk write, which is committed already."""
-    if conf.PUSH_ON_SAVE:
-        tasks.wake(database=using)
+def wake_for_saved_customer(pk: int | str, using: str) -> None:
+    """Once the save is committed."""
+    dispatch.wake(tasks.push_customer, pk, database=using)
 
 
-def push_what_waited(sender: Any, **kwargs: Any) -> None:
-    """When a worker has started: what was saved while none was there."""
-    tasks.enqueue(tasks.push_pending)
+def push_marked_customers(sender: type[Model], using: str, **kwargs: object) -> None:
+    """After a bulk write, once it is committed."""
+    if conf.PUSH_ON_SAVE and conf.ENABLED:
+        dispatch.wake(tasks.push_pending, database=using)
+
+
+def push_what_waited(sender: object, **kwargs: object) -> None:
+    """When a worker has started: push the rows that were saved without a worker."""
+    dispatch.enqueue(tasks.push_pending)

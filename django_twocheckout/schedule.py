@@ -1,4 +1,4 @@
-"""A ready schedule for Celery beat, to be merged into the project's own. Needs no settings and no apps to be imported.
+"""The beat entry of the sweep, for the project's own schedule. Importing it needs no settings and no apps.
 
 CELERY_BEAT_SCHEDULE = {**django_twocheckout.schedule.BEAT_SCHEDULE, ...}
 """
@@ -11,7 +11,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "twocheckout.push_pending": {
         "task": "twocheckout.push_pending",
         "schedule": 60.0,
-        # A sweep that no worker took before the next one comes is not needed any more.
+        # A sweep that waited for a minute is useless: the next one is there.
         "options": {"expires": 55.0},
     },
 }

@@ -1,7 +1,8 @@
-"""Signals a project may listen to; sent robustly, after the row was written and with no transaction of ours open.
+"""The last step of a push or a pull: signals for the project.
 
-Each is sent with ``sender=Customer``, ``customer`` (freshly loaded) and ``using`` (the database's alias). They carry
-names of fields, never values.
+They are sent with ``send_robust``, after the row was written and outside our transactions. Each has
+``sender=Customer``, ``customer`` (freshly loaded) and ``using`` (the database's alias). They carry names of fields,
+never values, but for ``notification_received``.
 """
 
 from __future__ import annotations
@@ -9,17 +10,31 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 customer_pushed = Signal()
-"""2Checkout has our values. ``created``: bool; ``fields``, ``conflicts``: names in CustomerInformation's spelling."""
+"""2Checkout has our values. ``created``: bool. ``fields``, ``conflicts``: names in CustomerInformation's spelling."""
 
 customer_push_failed = Signal()
-"""A push did not succeed. ``error``: a TwoCheckoutError; ``final``: False where it will be tried again by itself."""
+"""A push did not succeed. ``error``: a TwoCheckoutError. ``final``: False if the row will be tried again by itself."""
 
 customer_pulled = Signal()
 """The row was re-fetched. ``fields``, ``conflicts``: names in CustomerInformation's spelling."""
 
-card_deleted = Signal()
-"""A card is gone at 2Checkout, by us or already."""
+customer_gone = Signal()
+"""2Checkout clearly said, for the first time, that it has no such customer any more."""
 
-customers_marked = Signal()
-"""Rows were marked as pending by a bulk write, for which Django sends no ``post_save``. No ``customer``; only
-``using``."""
+notification_received = Signal()
+"""2Checkout has notified us. Sent in the request, before the receipt: what is slow here makes 2Checkout wait.
+
+``kind``: "ipn" or "lcn". ``account``: its alias. ``parameters``: a dictionary of texts, and of dictionaries for
+arrays, so this one signal does carry values. Their names are not signed: believe nothing that you do not ask 2Checkout
+about. ``customer``: the row, as it was before the pull, or None. The same event may come again.
+"""
+
+account_paused = Signal()
+"""Trouble of an account stopped its customers for now. *sender*: Account. ``account``: its alias. ``reason``: in words.
+``until``: when one customer is tried. Sent once for each pause, without ``customer``."""
+
+account_resumed = Signal()
+"""The pause is over. *sender*: Account. ``account``: its alias. Without ``customer``."""
+
+card_deleted = Signal()
+"""A card is gone at 2Checkout, deleted by us or before."""

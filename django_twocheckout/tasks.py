@@ -1,172 +1,99 @@
-"""Celery tasks: wake-ups, no more. What has to be done stands in the rows, so a message lost costs time and no data.
+"""Celery tasks: wake-ups between ``dispatch`` and the flows. The rows say what is due, so a lost message loses no data.
 
-Only primary keys travel (and, where it is not the default one, the database's alias).
+Messages carry primary keys alone, and the database's alias if it is not the default one.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import time
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from celery import Celery, Task, current_app, shared_task
-from django.db import DEFAULT_DB_ALIAS, router
-from kombu.pools import ProducerPool
+from celery import shared_task
+from django.db import OperationalError, ProgrammingError, connections, router
 
 from . import sync
-from .conf import conf
-from .exceptions import TwoCheckoutError
-from .models import Customer, Job
+from .dispatch import Key, enqueue, log_once, place_of, runs_here
+from .exceptions import SendingDisabled, TwoCheckoutError
+from .flows.pull import ask_stale
+from .flows.push import push_due
+from .flows.sweep import reserve_wakeup
+from .models import Customer
 
 logger = logging.getLogger("twocheckout")
 
-#: After a publish that failed, no other is tried for so many seconds; the sweep does the rest.
-BREAK_SECONDS = 30.0
-#: Retries further away than this are left to the sweep: a broker should not keep messages for long.
+#: Seconds. Later retries are left to the sweep: a broker should not keep messages for long.
 LONGEST_COUNTDOWN = 600.0
-#: Saves of one process within so many seconds share two wake-ups: the first one's, and one after the last.
-SHARED_SECONDS = 0.5
-#: A task takes no more rows after so long, and asks for another one where more is due: a worker should not be held up
-#: for ever, nor a broker deliver the message again.
+#: Seconds after which a task claims no more rows. It asks for another task if more is due. A long task would block its
+#: worker, and the broker might deliver its message again.
 TASK_SECONDS = 60.0
 
-#: A project's own limit for all tasks, perhaps a short one, would cut exchanges in two.
+#: A project's own limit for all tasks may be short, and would interrupt a chain of requests.
 LIMITS: dict[str, Any] = {"soft_time_limit": 1800, "time_limit": 1860}
-
-#: Seconds that a publish may wait for the broker at any step, and how each kind of broker is told.
-PUBLISH_SECONDS = 1.0
-_BOUNDS: dict[str, dict[str, Any]] = {
-    "redis": {"socket_timeout": PUBLISH_SECONDS, "socket_connect_timeout": PUBLISH_SECONDS, "max_retries": 0},
-    "amqp": {
-        "read_timeout": PUBLISH_SECONDS,
-        "write_timeout": PUBLISH_SECONDS,
-        "connect_timeout": PUBLISH_SECONDS,
-        "max_retries": 0,
-    },
-}
-#: How many threads of a process may publish at once.
-PUBLISHERS = 10
-
-_broken_until = 0.0
-#: By database: when the last wake-up was sent, and until when saves are covered by the one to come.
-_last_wake: dict[str | None, float] = {}
-_covered_until: dict[str | None, float] = {}
-_pools: dict[tuple[int, Celery], ProducerPool] = {}
 
 
 @shared_task(name="twocheckout.push_customer", ignore_result=True, acks_late=True, **LIMITS)
-def push_customer(pk: Any, database: str | None = None) -> None:
-    """Push this customer if it is due, and whatever else is; come back by itself when a retry is due soon."""
-    _come_back(sync.push_due(pk, database=database, seconds=TASK_SECONDS, on_backlog=_helper(database)), database)
+def push_customer(pk: Key, database: str | None = None) -> None:
+    """Push this customer if it is due, and do all else that is due. Asks for another wake-up if a retry is due soon."""
+    _come_back(push_due(pk, database=database, seconds=TASK_SECONDS, on_backlog=_wake_helper(database)), database)
 
 
 @shared_task(name="twocheckout.push_pending", ignore_result=True, acks_late=True, **LIMITS)
 def push_pending(database: str | None = None) -> None:
-    """The sweep: push every row that is due. Let beat run it every minute or so."""
-    _come_back(sync.push_pending(database=database, seconds=TASK_SECONDS, on_backlog=_helper(database)), database)
-    for job in sync.jobs.forsaken(database or router.db_for_write(Job)):
-        enqueue(work_off, job, database=database)
-
-
-@shared_task(name="twocheckout.work_off", ignore_result=True, acks_late=True, **LIMITS)
-def work_off(job: Any, database: str | None = None) -> None:
-    """Do what a person asked to be done with many customers, as far as a minute allows, and come back for the rest."""
-    eager = current_app.conf.task_always_eager
-    helped = None if eager else partial(enqueue, work_off, job, database=database)
-    wait = sync.work_off(job, database=database, seconds=TASK_SECONDS, on_backlog=helped)
-    if wait is None or wait > LONGEST_COUNTDOWN or eager:
+    """The sweep: do whatever is due, both ways. Let beat run it about every minute."""
+    try:
+        summary = sync.sweep(database=database, seconds=TASK_SECONDS, on_backlog=_wake_helper(database))
+    except (ProgrammingError, OperationalError):
+        if _has_tables(database):
+            raise
+        place = " / ".join(filter(None, place_of(database)))
+        log_once(logging.WARNING, f"nothing to sweep in {place}: the tables of customers are not there")
         return
-    if sync.jobs.arrange(job, wait, database or router.db_for_write(Job)):
-        enqueue(work_off, job, database=database, countdown=wait)
+    _come_back(summary, database)
 
 
-def _helper(database: str | None) -> Callable[[], bool] | None:
-    """Asks another worker to help; nobody where tasks run in this very process."""
-    return None if current_app.conf.task_always_eager else partial(enqueue, push_pending, database=database)
+def _wake_helper(database: str | None) -> Callable[[], bool] | None:
+    """A function to wake another worker. None if tasks run in this process."""
+    return None if runs_here() else partial(enqueue, push_pending, database=database)
 
 
-def _come_back(sweep: sync.Sweep, database: str | None) -> None:
-    """Ask for another wake-up where one will be needed soon, if nobody has been asked yet."""
-    wait = sweep.due_in if sweep.wait is None else sweep.wait
-    if wait is not None and not sweep.tried:
-        wait = max(wait, 1.0)  # what is due and could not be taken is being written, or tried by somebody else
-    if wait is None or wait > LONGEST_COUNTDOWN or current_app.conf.task_always_eager:
-        return
-    if sync.arrange(database, wait):
-        enqueue(push_pending, database=database, countdown=wait)
+def _has_tables(database: str | None) -> bool:
+    """Whether our tables exist. In a project with tenants, the shared schema has none."""
+    connection = connections[place_of(database)[0]]
+    return Customer._meta.db_table in connection.introspection.table_names()
 
 
-def _about(pk: Any) -> tuple[Any, ...]:
-    """The task for this row, or for no row in particular, and its arguments."""
-    return (push_pending,) if pk is None else (push_customer, pk)
+def _come_back(summary: sync.Summary, database: str | None) -> None:
+    """Ask for another wake-up if an account will need one soon, unless one is reserved already."""
+    for account, some in summary.by_account.items():
+        wait = some.due_in if some.wait is None else some.wait
+        if wait is not None and not some.tried:
+            wait = max(wait, 1.0)  # the due rows are being written, or another worker makes a trial
+        if wait is None or wait > LONGEST_COUNTDOWN or runs_here():
+            continue
+        wait = math.ceil(wait)
+        if reserve_wakeup(database, account, wait):
+            enqueue(push_pending, database=database, countdown=wait)
+
+
+@shared_task(name="twocheckout.pull_stale", ignore_result=True, acks_late=True, **LIMITS)
+def pull_stale(hours: float = 24.0, minutes: float = 10.0, database: str | None = None) -> None:
+    """Ask for pulls of the stalest customers, all of them within *hours*. Let beat run it every *minutes*."""
+    if ask_stale(hours * 3600, minutes * 60, database=database):
+        push_pending(database)
 
 
 @shared_task(name="twocheckout.pull_customer", ignore_result=True, acks_late=True, **LIMITS)
-def pull_customer(pk: Any, database: str | None = None) -> None:
-    """Re-fetch this customer. A failure is logged; the row stays as it is."""
+def pull_customer(pk: Key, database: str | None = None) -> None:
+    """Re-fetch this customer. A failure is logged, and the row stays as it is."""
     customer = Customer.objects.using(database or router.db_for_write(Customer)).filter(pk=pk).first()
     if customer is None:
         return logger.info("customer %s: the row is gone, nothing to pull", pk)
     try:
         sync.pull(customer)
+    except SendingDisabled as error:
+        log_once(logging.WARNING, str(error))
     except TwoCheckoutError as error:
         logger.warning("customer %s: pull failed: %s", pk, error)
-
-
-def wake(pk: Any = None, *, database: str | None = None) -> None:
-    """Wake a worker for this row, or for many, just committed; it pushes whatever is due, so few wake-ups are enough.
-
-    The first save is told at once; for those that follow shortly in this process one message is sent that arrives when
-    the short while is over. Never raises.
-    """
-    now = time.monotonic()
-    if current_app.conf.task_always_eager or now >= _last_wake.get(database, -SHARED_SECONDS) + SHARED_SECONDS:
-        _last_wake[database] = now
-        enqueue(*_about(pk), database=database)
-    elif now >= _covered_until.get(database, 0.0):
-        wait = _last_wake[database] + SHARED_SECONDS - now
-        # A little later than what it covers: the clocks of two machines are not quite the same.
-        if enqueue(*_about(pk), database=database, countdown=wait + SHARED_SECONDS / 5):
-            _covered_until[database] = _last_wake[database] = now + wait
-
-
-def enqueue(task: Task[Any, Any], *args: Any, database: str | None = None, countdown: float | None = None) -> bool:
-    """Wake a worker; False, and never an exception, where the broker does not take the message.
-
-    A broker that refuses, or accepts and says nothing, costs one short wait; for a while after it nothing is tried.
-    """
-    global _broken_until
-    if time.monotonic() < _broken_until:
-        return False
-    kwargs = {} if database in (None, DEFAULT_DB_ALIAS) else {"database": database}
-    options: dict[str, Any] = {
-        name: value for name, value in (("countdown", countdown), ("queue", conf.QUEUE)) if value
-    }
-    if task.app.conf.task_always_eager:
-        task.apply_async(args, kwargs, **options)  # no broker is asked; what it raises is the task's own
-        return True
-    try:
-        with _producers(task.app).acquire(block=True, timeout=PUBLISH_SECONDS) as producer:
-            task.apply_async(args, kwargs, ignore_result=True, producer=producer, retry=False, **options)
-    except Exception as error:  # what a broker's library may raise is an open set
-        _broken_until = time.monotonic() + BREAK_SECONDS
-        # Not the exception's text: it may quote the broker's address with its password.
-        logger.warning("broker unreachable (%s): rows stay pending until the sweep", type(error).__name__)
-        return False
-    return True
-
-
-def _producers(app: Celery) -> ProducerPool:
-    """This process's connections to the broker, on which no wait is endless, as some are by Celery's own settings."""
-    # A forked process must not talk on its parent's sockets, nor close them: the parent's pools just lie there.
-    pool = _pools.get((os.getpid(), app))
-    if pool is None:
-        connection = app.connection_for_write(connect_timeout=PUBLISH_SECONDS)
-        bounds = _BOUNDS.get(connection.get_transport_cls().driver_type, {})
-        connection.transport_options = {**(connection.transport_options or {}), **bounds}
-        pool = ProducerPool(connection.Pool(limit=PUBLISHERS), limit=PUBLISHERS)
-        _pools[os.getpid(), app] = pool
-    return pool

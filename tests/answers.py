@@ -1,4 +1,7 @@
-"""Literal answers of 2Checkout, each with the page that it was taken from. Names and addresses are made up."""
+"""Literal answers of 2Checkout, each with the page that it comes from. Names and addresses are made up."""
+
+#: Where the tests with literal answers find 2Checkout.
+BASE_URL = "https://api.2checkout.com/rest/6.0/"
 
 # https://docs.2checkout.com/api-reference/reference/customers, with the spelling of captured answers of the REST API:
 # the reference as a text, the country in lower case, null for a missing external reference, empty lists and texts.

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import hypothesis
 import pytest
 import requests
 import responses as responses_library
 from celery import Celery, current_app
 from celery.signals import before_task_publish
+from django.apps import apps
 
-from django_twocheckout import tasks
+from django_twocheckout import dispatch, signals, sync
+from django_twocheckout.engine import retry
 from django_twocheckout.models import Customer
-from django_twocheckout.sync import rows
 
 from . import vendor_document
+from .customers import ADA
+from .messages import Message
 
 Celery("tests", broker="memory://").set_default()
 
@@ -24,17 +25,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 pytest_plugins = ["django_twocheckout.testing.plugin"]
-
-ADA = {
-    "first_name": "Ada",
-    "last_name": "Lovelace",
-    "address1": "12 St James Square",
-    "city": "London",
-    "zip": "SW1Y 4JH",
-    "country_code": "GB",
-    "email": "ada@example.org",
-    "language": "en",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -52,32 +42,22 @@ def _documented(monkeypatch):
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch):
     """No retry comes due by itself within a test, however slow the machine."""
-    monkeypatch.setattr(rows, "FIRST_DELAY", 60.0)
-
-
-@dataclass
-class Message:
-    """What travels to the workers."""
-
-    task: str
-    args: tuple
-    kwargs: dict
-    eta: str | None
-    queue: str
+    monkeypatch.setattr(retry, "FIRST_BACKOFF", 60.0)
 
 
 @pytest.fixture(autouse=True)
 def sent(monkeypatch):
-    """The messages published in this test; they go to a broker in memory, where nobody takes them."""
+    """The messages published in this test; they go to a broker in memory, where they stay."""
     messages: list[Message] = []
 
     def note(sender, body, headers, routing_key, **kwargs):
         messages.append(Message(sender, tuple(body[0]), body[1], headers["eta"], routing_key))
 
     before_task_publish.connect(note)
-    monkeypatch.setattr(tasks, "_broken_until", 0.0)
-    monkeypatch.setattr(tasks, "_last_wake", {})
-    monkeypatch.setattr(tasks, "_covered_until", {})
+    monkeypatch.setattr(dispatch, "_broken_until", 0.0)
+    monkeypatch.setattr(dispatch, "_last_wake", {})
+    monkeypatch.setattr(dispatch, "_covered_until", {})
+    monkeypatch.setattr(dispatch, "_notified_until", {})
     yield messages
     before_task_publish.disconnect(note)
 
@@ -87,20 +67,25 @@ def other_broker():
     """Makes a Celery app with this broker the current one until the test ends."""
     before, apps = current_app._get_current_object(), []
 
-    def use(broker, **conf):
+    def make_current(broker, **conf):
         app = Celery("other", broker=broker, set_as_current=True)
         app.conf.update(conf)
         apps.append(app)
 
-    yield use
+    yield make_current
     for app in apps:
         app.close()
     before.set_current()
 
 
-def hold(customer, *, to_push=True):
-    """Take the row into our hands as a worker does; None if another one has it."""
-    return next(iter(rows.take(Customer.objects.filter(pk=customer.pk), to_push=to_push)), None)
+@pytest.fixture
+def configure(settings):
+    """Changes these settings of the app until the test ends; all others stay as they are."""
+
+    def change(**values):
+        settings.TWOCHECKOUT = {**settings.TWOCHECKOUT, **values}
+
+    return change
 
 
 @pytest.fixture
@@ -110,7 +95,51 @@ def ada(db) -> Customer:
 
 
 @pytest.fixture
+def pushed(ada, twocheckout) -> Customer:
+    """A customer that both sides have; the fake vendor's log starts after it."""
+    sync.push(ada)
+    assert ada.sync_state == "synced", ada.sync_error
+    twocheckout.requests.clear()
+    return ada
+
+
+@pytest.fixture
+def with_cards(pushed, twocheckout) -> Customer:
+    """A customer with two cards at 2Checkout; a subscription needs the second one."""
+    twocheckout.add_card(pushed.customer_reference, "Visa", "1111")
+    twocheckout.add_card(pushed.customer_reference, "Mastercard", "4444", subscription="SUB-42")
+    return pushed
+
+
+@pytest.fixture
+def heard():
+    """What the app's signals said, as (name, facts)."""
+    said = []
+    receivers = []
+    for name in ("customer_pushed", "customer_push_failed", "customer_pulled", "card_deleted"):
+
+        def note(signal, sender, _name=name, **facts):
+            said.append((_name, facts))
+
+        getattr(signals, name).connect(note)
+        receivers.append((getattr(signals, name), note))
+    yield said
+    for signal, note in receivers:
+        signal.disconnect(note)
+
+
+@pytest.fixture
 def responses():
     """Literal answers; an answer that is never asked for fails the test."""
     with responses_library.RequestsMock() as mock:
         yield mock
+
+
+def pytest_collection_modifyitems(config, items):
+    """In a project without the admin, leave out what looks at the admin's pages."""
+    if apps.is_installed("django.contrib.admin"):
+        return
+    logged_in = {"admin_client", "admin_user", "django_user_model"}
+    pages = [item for item in items if not logged_in.isdisjoint(getattr(item, "fixturenames", ()))]
+    config.hook.pytest_deselected(items=pages)
+    items[:] = [item for item in items if item not in pages]

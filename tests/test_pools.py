@@ -1,4 +1,4 @@
-"""Real workers of each kind that Celery has: saves are pushed, and a batch leaves no thread nor connection behind."""
+"""Real workers of each kind that Celery has: saves are pushed, and a batch leaves no thread and no connection."""
 
 from __future__ import annotations
 

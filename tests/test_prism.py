@@ -11,18 +11,18 @@ import pytest
 
 from django_twocheckout.client import TwoCheckoutClient
 from django_twocheckout.exceptions import TransientError, UnreadableAnswer
-from django_twocheckout.merge import laid_over
+from django_twocheckout.merge import request_body
 from django_twocheckout.models import Customer
-from django_twocheckout.serializers import information
+from django_twocheckout.wire import to_wire
 
 from . import answers
-from .conftest import ADA
+from .customers import ADA
 
 URL = os.environ.get("PRISM_URL", "")
 
 pytestmark = [pytest.mark.service, pytest.mark.skipif(not URL, reason="PRISM_URL is not set")]
 
-OURS = information(vars(Customer(**ADA, company="Engines", fiscal_code="RO1")))
+OURS = to_wire(vars(Customer(**ADA, company="Engines", fiscal_code="RO1")))
 CREDIT = {"Limit": 51.0, "Remaining": 21.0, "Currency": "EUR"}
 
 
@@ -49,7 +49,7 @@ def accepted():
         ("retrieve_customer", ["601952421"], {}),
         ("retrieve_customer", ["dj-a/b?c#d %2e ü@example.org"], {"include_payment_data": True}),
         ("update_customer", ["601952421", OURS], {}),
-        ("update_customer", ["601952421", laid_over({**answers.CUSTOMER, "Credit": CREDIT}, OURS)], {}),
+        ("update_customer", ["601952421", request_body({**answers.CUSTOMER, "Credit": CREDIT}, OURS)], {}),
         ("update_customer", ["601952421", OURS], {"end_user_update": True}),
         ("delete_card", ["601952421", "t/1+2=="], {}),
     ],

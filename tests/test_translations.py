@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 import django_twocheckout
 from django_twocheckout.models import Customer
 
-from .test_admin import LIST, form, pushed  # noqa: F401
+from .admin.pages import LIST, form
 
 LOCALE = Path(django_twocheckout.__file__).parent / "locale"
 LANGUAGES = ["de", "ro"]
@@ -38,7 +38,9 @@ def test_every_text_is_translated_with_its_placeholders(language):
         singular = key[0] if isinstance(key, tuple) else key
         if singular:
             assert words.strip()
-            assert placeholders(words) == placeholders(singular)
+            # A plural's singular may go without its number: "it", and "all 34".
+            extra = ["%(count)s"] if isinstance(key, tuple) else []
+            assert placeholders(words) in (placeholders(singular), placeholders(singular) + extra)
 
 
 @pytest.mark.parametrize(
@@ -54,18 +56,18 @@ def test_every_text_is_translated_with_its_placeholders(language):
 )
 def test_plural_forms(language, count, words):
     with translation.override(language):
-        told = ngettext("%(count)d customer done.", "%(count)d customers done.", count) % {"count": count}
-    assert told == words
+        text = ngettext("%(count)d customer done.", "%(count)d customers done.", count) % {"count": count}
+    assert text == words
 
 
 @pytest.mark.parametrize(
     ("language", "state", "button", "headline", "title"),
     [
-        ("de", "Synchron", "Jetzt übertragen", "2Checkout hat, was Sie hier sehen.", "Fließt es?"),
-        ("ro", "Sincronizat", "Trimite acum", "2Checkout are ceea ce vedeți aici.", "Curge?"),
+        ("de", "Synchron", "Jetzt übertragen", "2Checkout hat, was Sie hier sehen.", "Läuft alles?"),
+        ("ro", "Sincronizat", "Trimite acum", "2Checkout are ceea ce vedeți aici.", "Funcționează?"),
     ],
 )
-def test_pages(admin_client, pushed, settings, language, state, button, headline, title):  # noqa: F811
+def test_pages(admin_client, pushed, settings, language, state, button, headline, title):
     settings.LANGUAGE_CODE = language
     page = admin_client.get(LIST).content.decode()
     assert f"</span> {state}" in page

@@ -8,7 +8,7 @@ Known defects of the document, and what is done about them here:
 - The answers of create and update have no schema, so only requests are checked.
 - No field is marked as required; our serializer is stricter, and tests for that stand beside it.
 - It lacks the two calls of single sign-on, which the vendor documents elsewhere. A document of ours beside it has them,
-  with the pages they were taken from; the Prism mock knows nothing of it.
+  with the pages that they come from; the Prism mock knows nothing of it.
 """
 
 from __future__ import annotations

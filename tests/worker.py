@@ -50,12 +50,11 @@ def main(count: int) -> None:
 
     from django_twocheckout.models import Customer
 
+    from .customers import ADA
+
     call_command("migrate", verbosity=0)
     for _ in range(count):
-        Customer.objects.create(
-            first_name="Ada", last_name="Lovelace", address1="1", city="London", zip="1", country_code="GB",
-            email="ada@example.org",
-        )  # fmt: skip
+        Customer.objects.create(**ADA)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,13 @@ def seed(count: int) -> None:
         for model in (Plain, Naive, Customer):
             model.objects.all().delete()
             made = (
-                model(**values(number), customer_reference=str(FIRST_REFERENCE + number), sync_state="synced")
+                model(
+                    **values(number),
+                    customer_reference=str(FIRST_REFERENCE + number),
+                    sync_state="synced",
+                    # As the engine leaves a row that it pushed.
+                    **({"acknowledged": values(number)} if model is Customer else {}),
+                )
                 for number in range(count)
             )
             model.objects.bulk_create(made, batch_size=500)
@@ -127,7 +133,7 @@ def change(kind: str, customers: int, saves: int, token: str) -> None:
             customer.save()
 
 
-def standing() -> dict[str, int]:
+def unfinished() -> dict[str, int]:
     """How many of our rows wait, and how many failed."""
     return {state: Customer.objects.filter(sync_state=state).count() for state in ("pending", "failed")}
 

@@ -14,7 +14,7 @@ from benchmarks.rivals.models import Naive, Plain
 from django_twocheckout.models import Customer
 
 MODELS: dict[str, Any] = {"plain": Plain, "ours": Customer, "naive": Naive}
-#: Of customers that nobody else has, in whichever process.
+#: Phone numbers of no other customer, in any process.
 numbers = (f"{os.getpid()}x{number}" for number in itertools.count())
 
 

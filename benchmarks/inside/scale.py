@@ -30,7 +30,7 @@ def fill(count: int) -> float:
         elif field.name == "sync_state":
             expressions.append("CASE WHEN n %% 1000 < 11 THEN 'pending' WHEN n %% 1000 = 11 THEN 'failed' ELSE %s END")
             parameters.append("synced")
-        elif field.name == "next_try_at":
+        elif field.name == "next_attempt_at":
             expressions.append(
                 "now() - interval '1 day' + n * interval '1 ms' + CASE n %% 1000 WHEN 10 THEN interval '2 days'"
                 " ELSE interval '0' END"

@@ -3,7 +3,7 @@
 The backlog is there before the worker is let at it; the rate is from the first to the last request, by the vendor's
 clock. Ours and the naive app have the same worker (prefork, eight processes), ours with eight threads in each; the bare
 loop has as many processes and threads as ours. All of them have done the same some time before: what a process does
-once (imports, first connections) is in nobody's figures.
+once (imports, first connections) is in no figure.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def ours(lab: Lab, place: Place, child: Child, count: int, *, reads: bool = Fals
 
     options = {"CONCURRENCY": place.threads, "READ_BEFORE_WRITE": reads}
     pool = "prefork" if place.processes > 1 else "solo"
-    return drained(lab, place, child, count, backlog, begin, warm_up=WARM_UP, pool=pool, **options)
+    return pushed_backlog(lab, place, child, count, backlog, begin, warm_up=WARM_UP, pool=pool, **options)
 
 
 def saved(lab: Lab, place: Place, child: Child, count: int) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def saved(lab: Lab, place: Place, child: Child, count: int) -> dict[str, Any]:
         child.call("rows.tidy")
 
     options = {"CONCURRENCY": place.threads, "READ_BEFORE_WRITE": False}
-    return drained(lab, place, child, count, backlog, warm_up=WARM_UP, **options)
+    return pushed_backlog(lab, place, child, count, backlog, warm_up=WARM_UP, **options)
 
 
 def naive(lab: Lab, place: Place, child: Child, count: int) -> dict[str, Any]:
@@ -144,10 +144,10 @@ def naive(lab: Lab, place: Place, child: Child, count: int) -> dict[str, Any]:
         child.call("rows.tidy")
         child.call("rows.queue_naive", count=count)
 
-    return drained(lab, place, child, count, backlog, warm_up=count // 4)
+    return pushed_backlog(lab, place, child, count, backlog, warm_up=count // 4)
 
 
-def drained(
+def pushed_backlog(
     lab: Lab,
     place: Place,
     child: Child,
@@ -173,16 +173,16 @@ def drained(
                 spent["database_cpu"] = (database_cpu(lab, place) or 0.0) - database
             child.call("rows.pause")
             lab.purge(place.broker)  # wake-ups that find nothing any more
-        standing = child.call("rows.standing")
-    if any(standing.values()):
-        raise RuntimeError(f"rows are left: {standing}")
+        unfinished = child.call("rows.unfinished")
+    if any(unfinished.values()):
+        raise RuntimeError(f"rows are left: {unfinished}")
     return figures(counts, count, **spent)
 
 
 def await_settled(child: Child, seconds: float = 20.0) -> None:
     """The vendor has it all; wait until the rows know."""
     until = time.monotonic() + seconds
-    while child.call("rows.standing")["pending"] and time.monotonic() < until:
+    while child.call("rows.unfinished")["pending"] and time.monotonic() < until:
         time.sleep(0.2)
     time.sleep(0.3)
 

@@ -33,7 +33,7 @@ def run(lab: Lab) -> list[Row]:
                 lab.note("saves", who=kind, what=what, writes=writes, created=created)
     child.close()
 
-    def told(who: str) -> str:
+    def described(who: str) -> str:
         writes = found[who]["writes"]
         return f"median {median(list(map(float, writes))):.0f}, mean {sum(writes) / len(writes):.1f}, most {writes[-1]}"
 
@@ -42,7 +42,7 @@ def run(lab: Lab) -> list[Row]:
         Row(
             f"pushes for {SAVES} quick saves of one customer (mean of {CUSTOMERS})",
             sum(found["ours change"]["writes"]) / CUSTOMERS,
-            f"naive {told('naive change')}; ours {told('ours change')}",
+            f"naive {described('naive change')}; ours {described('ours change')}",
             "≤ 2",
             "≤ 1",
         ),

@@ -1,12 +1,12 @@
-"""The admin's door: the list and form of customers, what can be done to them, and the jobs that came of it."""
+"""The admin's door to the flows: the list and form of customers, their actions and pages, and the jobs."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from ..models import Customer, Job
-from .customers import CustomerAdmin
-from .jobs import JobAdmin
+from .customer import CustomerAdmin
+from .job import JobAdmin
 
 admin.site.register(Customer, CustomerAdmin)
 admin.site.register(Job, JobAdmin)

@@ -1,4 +1,4 @@
-"""Filters of the customers' list: by reason, by age, by cards, by country. With counts on demand, as Django's own."""
+"""Filters of the customers' list: by reason, age, cards and country. Counts come on demand, as with Django's own."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..countries import COUNTRY_CODES
+from ..countries import COUNTRY_CODES, country_choices
 from ..models import Customer, SyncState
+from .display import failures
 
-#: The codes are looked for among so many failed rows: the choices should cost little, whatever a bad day leaves behind.
-LOOKED_AT = 5_000
-
+#: Characters of a reason. The filters stand in a narrow column.
+REASON_LENGTH = 70
 STALE_DAYS = (1, 7, 30, 90)
 
 
 class ReasonFilter(admin.SimpleListFilter):
-    """By 2Checkout's code for what went wrong, or our error's name."""
+    """By reason: our own words, or an example of 2Checkout's, for each code."""
 
     title = gettext_lazy("reason")
     parameter_name = "error_code"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        customers = model_admin.get_queryset(request).exclude(sync_state=SyncState.SYNCED).exclude(error_code="")
-        failed = customers.filter(sync_state=SyncState.FAILED).order_by("-next_try_at", "-pk")
-        codes = set(failed.values_list("error_code", flat=True)[:LOOKED_AT])
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Customer]) -> list[tuple[str, str]]:
+        found = failures.examples(model_admin.get_queryset(request).exclude(error_code=""))
         if chosen := self.used_parameters.get(self.parameter_name):
-            codes.add(chosen)  # also while nobody has it
-        return [(code, code) for code in sorted(codes)]
+            found.setdefault(chosen, "")  # even while no row has it
+        words = [(code, Truncator(failures.in_words(code, found[code])).chars(REASON_LENGTH)) for code in found]
+        return sorted(words, key=lambda one: one[1])
 
     def has_output(self) -> bool:
         return True
@@ -45,13 +46,21 @@ class ReasonFilter(admin.SimpleListFilter):
         return queryset.exclude(sync_state=SyncState.SYNCED).filter(error_code=self.value())
 
 
+class PresenceFilter(admin.ChoicesFieldListFilter):
+    """By whether 2Checkout has the customer. The field's own name makes no sentence after “By”."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.title = gettext_lazy("presence at 2Checkout")
+
+
 class StaleFilter(admin.SimpleListFilter):
-    """By how long ago 2Checkout's values were read into the row."""
+    """By the time since the last re-fetch."""
 
     title = gettext_lazy("last re-fetched")
     parameter_name = "stale"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Customer]) -> list[tuple[str, str]]:
         words = [
             (str(days), ngettext("More than %(days)d day ago", "More than %(days)d days ago", days) % {"days": days})
             for days in STALE_DAYS
@@ -68,12 +77,12 @@ class StaleFilter(admin.SimpleListFilter):
 
 
 class CardsFilter(admin.SimpleListFilter):
-    """By whether 2Checkout had cards on file when it last told."""
+    """By the cards on file at the last re-fetch."""
 
     title = gettext_lazy("cards")
     parameter_name = "cards"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Customer]) -> list[tuple[str, str]]:
         return [("yes", _("Has cards")), ("no", _("Has none"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
@@ -85,22 +94,32 @@ class CardsFilter(admin.SimpleListFilter):
 
 
 class CountryFilter(admin.SimpleListFilter):
-    """By country. All of them are offered: to find those in use the database would read every row."""
+    """By country, among those in use."""
 
     title = gettext_lazy("country")
     parameter_name = "country"
-    template = "admin/twocheckout/customer/country_filter.html"
+    template = "twocheckout/admin/customer/country_filter.html"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(code, code) for code in sorted(COUNTRY_CODES)]
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Customer]) -> list[tuple[str, str]]:
+        chosen = self.used_parameters.get(self.parameter_name)
+        used = _used_countries(model_admin.get_queryset(request)) | {chosen}
+        return [(code, name) for code, name in country_choices() if code in used]
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        # What else the list is narrowed by goes along when a country is chosen.
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        # The other filters in use stay when a country is chosen.
         params = changelist.filter_params.items()
         self.others = [(name, value) for name, values in params for value in values if name != self.parameter_name]
-        # Never with counts: two hundred of them for a choice that is folded up would be a poor bargain.
+        # Never with counts: two hundred of them cost too much for a folded choice.
         for code, words in self.lookup_choices:
-            yield {"selected": code == self.value(), "query_string": f"?{self.parameter_name}={code}", "display": words}
+            yield {"selected": code == self.value(), "value": code, "display": words}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
         return queryset.filter(country_code=self.value()) if self.value() in COUNTRY_CODES else queryset
+
+
+def _used_countries(customers: QuerySet[Customer]) -> set[str]:
+    """The countries of these customers.
+
+    The database reads the index alone. A question for each of 250 countries costs more, even at a million rows.
+    """
+    return set(customers.order_by().values_list("country_code", flat=True).distinct())

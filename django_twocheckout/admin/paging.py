@@ -1,4 +1,4 @@
-"""Counts for the customers' list, which never count a million rows."""
+"""Counts rows for the customers' list and its badges, without counting a million."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 else:
     AnyPaginator = Paginator
 
-#: Counting stops here; what lies behind is found by search and filters.
+#: Counting stops here. Search and filters find the other rows.
 MOST = 10_000
 
 
 def count_up_to(most: int, rows: QuerySet[Any]) -> int:
-    """How many rows there are; one more than *most* if there are more."""
-    # The order would make the database sort what it only has to count.
+    """The number of rows, or *most* + 1 for more."""
+    # An order would make the database sort the rows for a count.
     return rows.order_by()[: most + 1].count()
 
 
 class CappedPaginator(AnyPaginator):
-    """A paginator that knows of so many rows at the most."""
+    """A paginator of at most :data:`MOST` rows."""
 
     @cached_property
     def _counted(self) -> int:
@@ -37,5 +37,5 @@ class CappedPaginator(AnyPaginator):
 
     @property
     def capped(self) -> bool:
-        """Whether there are more rows than it tells of."""
+        """Whether there are more rows than it counts."""
         return self._counted > MOST

@@ -1,17 +1,21 @@
-"""The history: one row for each time that 2Checkout was talked to about a customer. Names of fields, never values.
+"""The history: one row for each attempt, written at the end of a push, pull or deletion. Names of fields, never values.
 
-At the end of every push and pull; written in bulk, purged by the sweep.
+Lines are written in bulk, and the sweep purges them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..redaction import redacted_repr
+from .clock import UTCDateTimeField, utc_now
 from .customer import Customer
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class Verb(models.TextChoices):
@@ -20,7 +24,7 @@ class Verb(models.TextChoices):
     DELETE = "delete", _("Delete card")
 
 
-class Outcome(models.TextChoices):
+class AttemptOutcome(models.TextChoices):
     DONE = "done", _("Done")
     AGREED = "agreed", _("Nothing to do")
     RETRY = "retry", _("Will be tried again")
@@ -36,18 +40,18 @@ class Source(models.TextChoices):
     USER = "user", _("A person")
     CODE = "code", _("The project's code")
     COMMAND = "command", _("A command")
-    WEBHOOK = "webhook", _("A webhook")
+    NOTIFIED = "notified", _("A notification")
 
 
-def _names(label: Any) -> models.TextField[str, str]:
-    # Not JSON: PostgreSQL inserts many rows of plain columns at half the cost.
+def _names(label: StrOrPromise) -> models.TextField[str, str]:
+    # Not JSON: PostgreSQL inserts plain columns at half the cost.
     return models.TextField(label, blank=True, default="", help_text=_("CustomerInformation's names."))
 
 
 class Attempt(models.Model):
-    """One exchange about one customer, and how it ended."""
+    """One attempt with one customer, and its result."""
 
-    # No constraint: a row deleted meanwhile must not keep the others' history from being written.
+    # No constraint: a deleted row must not block the history of other rows.
     customer = models.ForeignKey(
         Customer,
         verbose_name=_("customer"),
@@ -56,20 +60,22 @@ class Attempt(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    at = models.DateTimeField(_("when"), default=timezone.now)
+    account = models.CharField(_("account"), max_length=64, default="default")
+    at = UTCDateTimeField(_("when"), default=utc_now)
     verb = models.CharField(_("what"), max_length=10, choices=Verb.choices)
-    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
+    outcome = models.CharField(_("outcome"), max_length=10, choices=AttemptOutcome.choices)
     created = models.BooleanField(_("created"), default=False, help_text=_("Created at 2Checkout by this push."))
-    status = models.PositiveSmallIntegerField(
+    http_status = models.PositiveSmallIntegerField(
         _("HTTP status"), null=True, blank=True, help_text=_("Of the last answer; none if nothing came or was asked.")
     )
     error_code = models.CharField(_("code"), max_length=64, blank=True, default="")
     requests = models.PositiveSmallIntegerField(_("requests"), default=0)
     milliseconds = models.PositiveIntegerField(_("milliseconds"), default=0)
-    tries = models.PositiveIntegerField(_("tries"), default=0)
+    failed_attempts = models.PositiveIntegerField(_("tries"), default=0)
     sent = _names(_("fields sent"))
     adopted = _names(_("fields adopted"))
     conflicts = _names(_("conflicts"))
+    unreadable = _names(_("unreadable"))
     source = models.CharField(_("asked by"), max_length=10, choices=Source.choices)
     user = models.CharField(_("user"), max_length=64, blank=True, default="", help_text=_("The person's primary key."))
 
@@ -82,10 +88,7 @@ class Attempt(models.Model):
             models.Index(fields=["at"], name="twocheckout_attempted"),
         ]
 
+    __repr__ = redacted_repr
+
     def __str__(self) -> str:
         return f"{self.get_verb_display()}: {self.get_outcome_display()}"
-
-    @property
-    def likeness(self) -> str:
-        """The customers' state that this outcome is akin to, for its colour."""
-        return {Outcome.FAILED: "failed", Outcome.RETRY: "pending"}.get(Outcome(self.outcome), "synced")

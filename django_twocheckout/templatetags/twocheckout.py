@@ -1,4 +1,4 @@
-"""What the admin's templates ask and no view gives them: spans of time, and counts for pages about deleting."""
+"""Tags of the admin's templates: spans of time, and counts for the pages that delete rows."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from datetime import datetime
 
 from django import template
 from django.db.models import QuerySet
-from django.utils import timezone
 
-from ..admin.standing import span
 from ..models import Customer
+from ..redaction import redacted_repr
+from ..spans import now_for, span
 
 register = template.Library()
 
-#: So many references are shown.
+#: The most references shown.
 MOST_REFERENCES = 20
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The customers that 2Checkout keeps when rows are deleted."""
+class KeptAtVendor:
+    """The customers that stay at 2Checkout when rows are deleted."""
 
     count: int
     references: list[str | None]
+
+    __repr__ = redacted_repr
 
     @property
     def more(self) -> int:
@@ -31,21 +33,21 @@ class Kept:
 
 
 @register.simple_tag
-def kept_at_2checkout(customers: QuerySet[Customer] | Customer) -> Kept:
-    """Which of these rows, or whether this one, 2Checkout has as customers."""
+def kept_at_vendor(customers: QuerySet[Customer] | Customer) -> KeptAtVendor:
+    """The customers at 2Checkout among these rows, or of this row."""
     if isinstance(customers, Customer):
         customers = Customer.objects.using(customers._state.db).filter(pk=customers.pk)
     there = customers.exclude(customer_reference=None).exclude(customer_reference="").order_by("pk")
-    return Kept(there.count(), list(there.values_list("customer_reference", flat=True)[:MOST_REFERENCES]))
+    return KeptAtVendor(there.count(), list(there.values_list("customer_reference", flat=True)[:MOST_REFERENCES]))
 
 
 @register.filter
 def lasted(since: datetime) -> str:
-    """How long this has lasted; as Django's timesince, which says “0 minutes” in the first one."""
-    return span(since, timezone.now())
+    """The time since then, as Django's timesince, but without “0 minutes” in the first minute."""
+    return span(since, now_for(since))
 
 
 @register.filter
 def ahead(moment: datetime) -> str:
-    """How far off this is; as Django's timeuntil, which says “0 minutes” in the last one."""
-    return span(timezone.now(), moment)
+    """The time until then, as Django's timeuntil, but without “0 minutes” in the last minute."""
+    return span(now_for(moment), moment)

@@ -2,10 +2,15 @@
 
 ``FakeTwoCheckout`` is a WSGI application; ``python -m django_twocheckout.testing --port 8600`` serves one; and with
 ``pytest_plugins = ["django_twocheckout.testing.plugin"]`` the fixture ``twocheckout`` gives each test its own.
+
+A request's way: ``server`` or any WSGI server, ``vendor``, ``signature``, ``routes``, ``operations`` with ``rules`` and
+``store``, ``echo``, and back.
 """
 
 from .behaviour import Behaviour
 from .faults import FAULTS, Fault
-from .vendor import FakeTwoCheckout, LoggedRequest
+from .log import LoggedRequest
+from .notifications import Sent
+from .vendor import FakeTwoCheckout
 
-__all__ = ["FAULTS", "Behaviour", "FakeTwoCheckout", "Fault", "LoggedRequest"]
+__all__ = ["FAULTS", "Behaviour", "FakeTwoCheckout", "Fault", "LoggedRequest", "Sent"]

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from .answers import Answer
+from .names import no_such
+
+
+class ConnectionCut(Exception):
+    """Asks the server to send these bytes and to close the connection; the server of this package obeys."""
+
+    def __init__(self, sent: bytes) -> None:
+        super().__init__("connection cut")
+        self.sent = sent
 
 
 @dataclass(frozen=True)
@@ -12,14 +24,31 @@ class Fault:
     """One way in which a request goes wrong."""
 
     status: int = 500
-    body: str = '{"error_code": "SIM_FAULT", "message": "Internal error"}'
-    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
-    #: Carry the request out before failing: the case in which a client cannot know.
+    body: str = field(default='{"error_code": "SIM_FAULT", "message": "Internal error"}', repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"}, repr=False)
     commit: bool = False
-    #: Seconds to wait before the answer.
+    """Carry the request out before it fails: the case in which a client cannot know."""
     delay: float = 0
-    #: Instead of a whole answer: close the connection without one, or in the middle of it.
+    """Seconds to wait before the answer."""
     cut: Literal["reset", "half"] | None = None
+    """Instead of a whole answer, close the connection without one, or in the middle of it."""
+
+    def __post_init__(self) -> None:
+        if self.cut not in (None, "reset", "half"):
+            raise ValueError(f'A fault cannot cut by {self.cut!r}. There are: "reset", "half".')
+        if not 100 <= self.status <= 599 or self.delay < 0:
+            raise ValueError("A fault has a status from 100 to 599 and a delay of no less than 0 seconds.")
+
+    def answer(self, method: str) -> Answer:
+        """Wait, then return the fault's answer; ConnectionCut where there is no whole one."""
+        time.sleep(self.delay)
+        if self.cut == "reset" or (self.cut and method == "HEAD"):  # an answer to HEAD has no body to cut
+            raise ConnectionCut(b"")
+        if self.cut == "half":
+            promised = len(self.body) + 100
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {promised}\r\n\r\n"
+            raise ConnectionCut(head.encode() + self.body.encode())
+        return Answer(self.status, self.body.encode(), self.headers)
 
 
 _HTML = {"Content-Type": "text/html"}
@@ -43,3 +72,15 @@ FAULTS: Mapping[str, Fault] = {
     "redirect": Fault(302, "", {"Location": "http://127.0.0.1:9/elsewhere/"}),
     "huge": Fault(200, '"' + "x" * (2 * 1024 * 1024) + '"', commit=True),
 }
+
+
+def named(fault: str | Fault) -> tuple[str, Fault]:
+    """The fault with its name, which is ``"custom"`` for one that a test has made.
+
+    Raises ValueError for an unknown name.
+    """
+    if isinstance(fault, Fault):
+        return "custom", fault
+    if fault not in FAULTS:
+        raise no_such("fault", fault, FAULTS)
+    return fault, FAULTS[fault]

@@ -1,4 +1,4 @@
-"""The vendor in a box: a WSGI application with 2Checkout's customer operations, a memory, and a request log.
+"""The vendor in a box: the switches that a test turns, and the WSGI application that answers.
 
 It shares no code with the client, so that each checks the other. What the documentation leaves open is a switch
 (:mod:`.behaviour`), what can go wrong is on demand (:mod:`.faults`).
@@ -6,87 +6,30 @@ It shares no code with the client, so that each checks the other. What the docum
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-import re
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import parse_qs, unquote
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from . import control, notifications, routes, signature, wsgi
+from .answers import Answer, HTTPRefusal
 from .behaviour import Behaviour
-from .faults import FAULTS, Fault
+from .faults import ConnectionCut, Fault, named
+from .log import LoggedRequest
+from .notifications import Kind, Sent
+from .operations import Operations
+from .routes import BASE_PATH
+from .server import serving
+from .store import Card, Customer, Store, Subscription, check_names
 
-BASE_PATH = "/rest/6.0/"
-TEXTS = """
-    ExternalCustomerReference FirstName LastName Company FiscalCode Address1 Address2 City State Zip CountryCode Phone
-    Fax Email Language
-""".split()
-REQUIRED = ["FirstName", "LastName", "Address1", "City", "Zip", "CountryCode", "Email"]
-DERIVED = ["CustomerReference", "AvangateCustomerReference", "Enabled", "Trial", "ExistingCards"]
-DUPLICATE = (
-    "The External ID you entered is used by another customer account. Please enter a new External ID and try again."
-)
-PAGES = frozenset({"my_license", "my_products", "payment_methods", "user_data", "order_lookup", "faq"})
-NOWHERE = frozenset({"XX", "ZZ", "QQ", "AA"})
+if TYPE_CHECKING:  # the module has nothing but types
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
+__all__ = ["BASE_PATH", "ConnectionCut", "FakeTwoCheckout", "LoggedRequest"]
 
-
-class Refused(Exception):
-    """An answer other than success."""
-
-    def __init__(self, status: int, code: str, message: str, body: Any = None, headers: dict[str, str] | None = None):
-        super().__init__(code)
-        self.status, self.headers = status, headers or {}
-        self.body = body if body is not None else {"error_code": code, "message": message}
-
-
-class ConnectionCut(Exception):
-    """Asks the server to close the connection after these bytes of an answer; the package's own server obeys."""
-
-    def __init__(self, sent: bytes) -> None:
-        super().__init__("connection cut")
-        self.sent = sent
-
-
-@dataclass
-class LoggedRequest:
-    """One line of the request log. ``str()`` tells no personal data; the body is kept for assertions."""
-
-    number: int
-    method: str
-    path: str = field(repr=False)
-    query: dict[str, str] = field(repr=False)
-    body: Any = field(repr=False)
-    headers: dict[str, str] = field(repr=False)
-    began: float
-    ended: float | None = None
-    status: int | None = None
-    fault: str = ""
-
-    def __str__(self) -> str:
-        path = re.sub(r"(/credit-card/).+", r"\1…", self.path)
-        fields = f" [{', '.join(self.body)}]" if isinstance(self.body, dict) else ""
-        return f"#{self.number} {self.method} {path}{fields} -> {self.status or 'no answer'} {self.fault}".rstrip()
-
-
-@dataclass
-class _Card:
-    type: str
-    last_digits: str
-    expiry: str
-    subscription: str
-
-
-_NO_CARD = _Card("", "", "", "")
+_METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 
 
 class FakeTwoCheckout:
@@ -99,53 +42,79 @@ class FakeTwoCheckout:
             call_what_talks_to(vendor.url, vendor.merchant_code, vendor.secret_key)
             assert [request.method for request in vendor.requests] == ["GET", "PUT"]
 
-    Any keyword but the credentials is a switch of :class:`Behaviour`. Safe to use from several threads.
+    Any keyword but the credentials is a switch of :class:`Behaviour`; ValueError for an unknown one. Safe to use from
+    several threads.
     """
 
     def __init__(self, merchant_code: str = "YOURCODE123", secret_key: str = "SECRET_KEY", **switches: Any) -> None:
+        if not merchant_code.isascii():
+            raise ValueError("The merchant code must be ASCII: it stands in a header.")
         self.merchant_code = merchant_code
         self.secret_key = secret_key
         self.behaviour = Behaviour()
         self.behaviour.set(**switches)
         self.requests: list[LoggedRequest] = []
         self.url = ""
+        #: A Django test client, and the paths of the project's addresses by kind and account: where notifications go.
+        self.project_client: Any = None
+        self.project_path: Callable[[str, str], str] | None = None
         self._lock = threading.RLock()
-        self._customers: dict[str, dict[str, Any]] = {}
-        self._cards: dict[str, list[_Card]] = {}
-        self._tokens: dict[str, tuple[str, _Card, float]] = {}
-        self._sign_ons: dict[str, tuple[str, float]] = {}
+        self._store = Store(self.behaviour)
+        self._operations = Operations(self.behaviour, self._store)
         self._faults: list[tuple[str, Fault, str | None]] = []
-        self._standing: tuple[str, Fault] | None = None
-        self._next = 601952421
+        self._outages: list[tuple[str, Fault]] = []
 
-    # What a test, or a colleague at the vendor's control panel, does.
+    def __repr__(self) -> str:
+        return f"<FakeTwoCheckout at {self.url or 'no address'}>"
+
+    @contextmanager
+    def serve(self, port: int = 0, host: str = "127.0.0.1") -> Iterator[FakeTwoCheckout]:
+        """Serve this vendor over HTTP until the block ends, at its ``url``; port 0 is any free one.
+
+        Raises OSError if the port is taken, OverflowError if there is no such port.
+        """
+        with serving(self, host, port) as origin:
+            self.url = origin + BASE_PATH
+            yield self
+
+    # What a test, or a colleague in the vendor's Control Panel, does.
 
     @property
     def customers(self) -> list[dict[str, Any]]:
         """Copies of all customers, oldest first."""
         with self._lock:
-            return [dict(customer) for customer in self._customers.values()]
+            return [dict(customer.fields) for customer in self._store.living()]
 
     def customer(self, reference: str) -> dict[str, Any] | None:
-        """A copy of the customer under either kind of reference."""
+        """A copy of the customer under either kind of reference; None if there is none."""
         with self._lock:
-            found = self._find(reference)
-            return dict(found) if found else None
+            found = self._store.find(reference)
+            return dict(found.fields) if found else None
 
     def add_customer(self, **information: Any) -> str:
-        """A customer that was not created through the API; returns its reference. Nothing is checked."""
+        """Add a customer that was not created through the API; returns its reference.
+
+        Values are not checked. A name in Python's manner (``first_name``) raises ValueError.
+        """
+        check_names(information)
         with self._lock:
-            return self._insert(information)
+            return self._store.insert(information).reference
 
     def edit(self, reference: str, **information: Any) -> None:
-        """Change a customer as a shopper or a colleague would."""
+        """Change a customer as a shopper or a colleague would.
+
+        Raises LookupError for an unknown customer, ValueError for a name in Python's manner, or one that is no field.
+        """
+        check_names(information)
+        if own := information.keys() & {"CustomerReference", "AvangateCustomerReference", "ExistingCards"}:
+            raise ValueError(f"{min(own)} cannot be edited.")
         with self._lock:
-            self._existing(reference).update(information)
+            self._store.change(self._existing(reference), information)
 
     def forget(self, reference: str) -> None:
-        """Remove a customer, which the API itself cannot."""
+        """Delete a customer, which the API itself cannot. Raises LookupError for an unknown one."""
         with self._lock:
-            del self._customers[self._existing(reference)["CustomerReference"]]
+            self._store.delete(self._existing(reference))
 
     def add_card(
         self,
@@ -155,359 +124,259 @@ class FakeTwoCheckout:
         expiry: str = "12/2029",
         subscription: str = "",
     ) -> None:
-        """Put a card on file; while a *subscription* is paid with it, it cannot be deleted."""
-        with self._lock:
-            cards = self._cards[self._existing(reference)["CustomerReference"]]
-            cards.append(_Card(card_type, last_digits, expiry, subscription))
+        """Put a card on file; while a *subscription* is paid with it, it cannot be deleted.
 
-    def cards(self, reference: str) -> list[str]:
-        """The cards on file, as type and last digits."""
+        Raises LookupError for an unknown customer, ValueError for what is no text.
+        """
+        if not all(isinstance(value, str) for value in (card_type, last_digits, expiry, subscription)):
+            raise ValueError("Type, last digits, expiry and subscription of a card are texts.")
         with self._lock:
             customer = self._existing(reference)
-            return [f"{card.type} {card.last_digits}" for card in self._cards[customer["CustomerReference"]]]
+            self._store.set_cards(customer, [*customer.cards, Card(card_type, last_digits, expiry, subscription)])
+
+    def add_subscription(self, reference: str, *, purchased: float | None = None, modified: float | None = None) -> str:
+        """Let a customer have ordered a subscription, now or at these times. Returns the subscription's reference.
+
+        It is found some minutes later. Raises LookupError for an unknown customer.
+        """
+        with self._lock:
+            customer = self._existing(reference)
+            bought = time.time() if purchased is None else purchased
+            name = f"SUB{len(self._store.subscriptions) + 1:09}"
+            self._store.subscriptions[name] = Subscription(
+                name, customer.reference, bought, bought if modified is None else modified
+            )
+            return name
+
+    def touch_subscription(self, name: str) -> None:
+        """Let a subscription be modified now. Raises LookupError for an unknown one."""
+        with self._lock:
+            known = self._store.subscriptions[name]
+            self._store.subscriptions[name] = replace(known, modified=time.time())
+
+    def cards(self, reference: str) -> list[str]:
+        """The cards on file, as type and last digits. Raises LookupError for an unknown customer."""
+        with self._lock:
+            return [f"{card.type} {card.last_digits}" for card in self._existing(reference).cards]
+
+    @property
+    def issued_tokens(self) -> list[str]:
+        """All card tokens and single sign-on tokens given out so far: what no log and no row may hold."""
+        with self._lock:
+            return [*self._store.card_tokens, *self._store.sign_ons]
+
+    # Notifications.
+
+    def notify(
+        self,
+        kind: Kind,
+        customer: Any,
+        *,
+        to: str | None = None,
+        account: str = "default",
+        algorithms: Collection[str] = ("sha3-256",),
+        without: Collection[str] = (),
+        wrong_signature: bool = False,
+        **fields: Any,
+    ) -> Sent:
+        """Send a signed notification, "IPN" or "LCN", about a customer: a row, or one of its references.
+
+        It goes to the project's own address for the *account*, where the fixture ``twocheckout`` is, or *to* another
+        one. *algorithms*: a signature by each of ``"sha3-256"``, ``"sha256"`` and ``"md5"`` that is named. *without*:
+        fields that are not ticked in the settings. *fields*: other values of fields. Lists and dictionaries become
+        arrays. Raises ValueError for an unknown kind or algorithm, or without an address.
+        """
+        given = {**notifications.fields_of(kind, self._information(customer)), **fields}
+        kept = {name: value for name, value in given.items() if name not in without}
+        return self._send(kind, kept, to, account, algorithms, wrong_signature)
+
+    def notify_again(
+        self,
+        sent: Sent,
+        *,
+        to: str | None = None,
+        account: str = "default",
+        algorithms: Collection[str] = ("sha3-256",),
+    ) -> Sent:
+        """Send the same event once more, as 2Checkout does: with another MESSAGE_ID, and another date."""
+        renewed = {name: value for name, value in notifications.renewed(sent.kind).items() if name in sent.fields}
+        return self._send(sent.kind, {**sent.fields, **renewed}, to, account, algorithms, False)
+
+    def retries(self, sent: Sent, **options: Any) -> Iterator[tuple[int, Sent]]:
+        """Send it again and again until it is received, as 2Checkout does for two days.
+
+        Yields the seconds since the first time, and what was sent. They pass at once, so a test may mend the project
+        between two of them. *options*: as :meth:`notify_again` takes them.
+        """
+        for seconds in notifications.RETRY_SECONDS:
+            if sent.received:
+                return
+            sent = self.notify_again(sent, **options)
+            yield seconds, sent
+
+    def probe(self, kind: Kind, *, to: str | None = None, account: str = "default") -> int:
+        """GET the address, as 2Checkout does when it is entered. Returns the status: 200 is expected."""
+        return notifications.deliver(*self._address(kind, to, account, None))[0]
+
+    def _send(
+        self,
+        kind: Kind,
+        fields: Mapping[str, Any],
+        to: str | None,
+        account: str,
+        algorithms: Collection[str],
+        wrong: bool,
+    ) -> Sent:
+        body = notifications.signed(fields, self.secret_key, algorithms, wrong=wrong)
+        status, answer = notifications.deliver(*self._address(kind, to, account, body))
+        received = status == 200 and notifications.has_receipt(kind, fields, self.secret_key, algorithms, answer)
+        return Sent(kind, fields, body, status, answer, received)
+
+    def _address(self, kind: Kind, to: str | None, account: str, body: bytes | None) -> tuple[str, bytes | None, Any]:
+        if to is not None and not to.startswith("/"):
+            return to, body, None
+        if self.project_client is None or self.project_path is None:
+            raise ValueError("Where to? Use the fixture twocheckout, or name an address: to='https://…'.")
+        return to or self.project_path(kind.lower(), account), body, self.project_client
+
+    def _information(self, customer: Any) -> Mapping[str, Any]:
+        """The customer as it is here. One that is not here has nothing but the given references."""
+        if isinstance(customer, str):
+            return self.customer(customer) or {"CustomerReference": customer}
+        internal, external = customer.customer_reference or "", customer.external_customer_reference or ""
+        found = self.customer(internal) or self.customer(external)
+        return found or {"CustomerReference": internal, "ExternalCustomerReference": external}
+
+    # What goes wrong.
 
     def fail(self, fault: str | Fault, times: int = 1, method: str | None = None) -> None:
-        """Let the next *times* requests, of this *method* only if one is given, meet a fault."""
-        name, fault = ("custom", fault) if isinstance(fault, Fault) else (fault, FAULTS[fault])
+        """Let the next *times* requests, of this *method* only if one is given, meet a fault.
+
+        Raises ValueError for an unknown fault or method, or no times.
+        """
+        if not isinstance(times, int) or times < 1:
+            raise ValueError(f"A fault happens at least once: times cannot be {times!r}.")
+        if method not in (None, *_METHODS):
+            raise ValueError(f"No such method: {method}. There are: {', '.join(_METHODS)}.")
         with self._lock:
-            self._faults += [(name, fault, method)] * times
+            self._faults += [(*named(fault), method)] * times
 
     @contextmanager
-    def outage(self, fault: str = "503") -> Iterator[None]:
-        """Every request meets this fault until the block ends."""
-        self._standing = (fault, FAULTS[fault])
+    def outage(self, fault: str | Fault = "503") -> Iterator[None]:
+        """Let every request meet this fault until the block ends. Raises ValueError for an unknown fault."""
+        outage = named(fault)
+        with self._lock:
+            self._outages.append(outage)
         try:
             yield
         finally:
-            self._standing = None
+            with self._lock:
+                if outage in self._outages:  # not after heal()
+                    self._outages.remove(outage)
 
     def heal(self) -> None:
-        """No more faults."""
+        """End all faults."""
         with self._lock:
             self._faults.clear()
-            self._standing = None
-
-    def serve(self, port: int = 0, host: str = "127.0.0.1") -> Any:
-        """A context manager that serves this vendor over HTTP, and yields it with its ``url`` set."""
-        from .server import serving
-
-        return serving(self, host, port)
+            self._outages.clear()
 
     # The WSGI application.
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        path, _, query = str(environ.get("REQUEST_URI") or environ.get("RAW_URI") or environ["PATH_INFO"]).partition(
-            "?"
-        )
-        query = query or environ.get("QUERY_STRING", "")
-        if path.startswith("/_control/"):
-            from .control import answer
-
-            return answer(self, path, environ, start_response)
-        raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        logged = self._log(environ, path, query, raw)
-        name, fault = self._fault_for(logged.method)
-        logged.fault = name
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request to the API or to the control addresses."""
+        path, query = wsgi.address(environ)
+        raw = wsgi.read_body(environ)
+        method = environ["REQUEST_METHOD"]
+        if path.startswith(control.PATH):
+            return wsgi.respond(control.answer(self._controls(), method, path, raw), method, start_response)
+        request = self._log(method, path, query, raw, wsgi.headers(environ))
+        request.fault, fault = self._fault_for(method)
         try:
-            answer_body: Any = None
-            status = 200
-            headers: dict[str, str] = {}
             if fault is None or fault.commit:
-                status, answer_body, headers = self._carry_out(environ, logged, raw)
-            body = json.dumps(answer_body).encode()
-            headers = {"Content-Type": "application/json", **headers}
+                answer = self._carry_out(request, raw)
             if fault is not None:
-                time.sleep(fault.delay)
-                if fault.cut == "reset":
-                    raise ConnectionCut(b"")
-                if fault.cut == "half":
-                    promised = len(fault.body) + 100
-                    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {promised}\r\n\r\n"
-                    raise ConnectionCut(head.encode() + fault.body.encode())
-                status, body, headers = fault.status, fault.body.encode(), dict(fault.headers)
-            logged.status = status
+                answer = fault.answer(method)
+            request.status = answer.status
         finally:
-            logged.ended = time.time()
-        start_response(
-            f"{status} {_REASONS.get(status, 'Status')}", [*headers.items(), ("Content-Length", str(len(body)))]
-        )
-        return [body]
+            request.ended = time.time()
+        return wsgi.respond(answer, method, start_response)
 
-    def _log(self, environ: Environ, path: str, query: str, raw: bytes) -> LoggedRequest:
-        try:
-            body = json.loads(raw) if raw else None
-        except ValueError:
-            body = None
-        headers = {name[5:]: value for name, value in environ.items() if name.startswith("HTTP_")}
-        headers["CONTENT_TYPE"] = environ.get("CONTENT_TYPE", "")
-        parameters = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+    def _log(
+        self, method: str, path: str, query: dict[str, str], raw: bytes | None, headers: dict[str, str]
+    ) -> LoggedRequest:
         with self._lock:
-            logged = LoggedRequest(
-                len(self.requests) + 1, environ["REQUEST_METHOD"], path, parameters, body, headers, time.time()
-            )
-            self.requests.append(logged)
-        return logged
+            number = len(self.requests) + 1
+            request = LoggedRequest(number, method, path, query, wsgi.parse(raw), headers, time.time())
+            self.requests.append(request)
+        return request
 
     def _fault_for(self, method: str) -> tuple[str, Fault | None]:
+        """The fault that the next request with this method meets, with its name."""
         with self._lock:
-            if self._standing:
-                return self._standing
+            if self._outages:
+                return self._outages[-1]
             for index, (name, fault, only) in enumerate(self._faults):
                 if only in (None, method):
                     del self._faults[index]
                     return name, fault
         return "", None
 
-    def _carry_out(self, environ: Environ, logged: LoggedRequest, raw: bytes) -> tuple[int, Any, dict[str, str]]:
+    def _carry_out(self, request: LoggedRequest, raw: bytes | None) -> Answer:
         try:
-            self._check_rate(logged)
-            self._check_signature(logged.headers.get("X_AVANGATE_AUTHENTICATION", ""))
-            if logged.headers.get("ACCEPT") != "application/json":
-                raise Refused(406, "SIM_NOT_ACCEPTABLE", "Accept must be application/json")
-            if raw and not isinstance(logged.body, dict):
-                raise Refused(400, "SIM_INVALID_JSON", "The body is not a JSON object")
+            self._check_rate(request)
+            self._check_signature(request.headers.get("X_AVANGATE_AUTHENTICATION", ""))
+            _check_form(request, raw)
             with self._lock:
-                return 200, self._route(logged), {}
-        except Refused as refused:
-            return refused.status, refused.body, refused.headers
+                return routes.answer(request, self._operations, self.behaviour)
+        except HTTPRefusal as refusal:
+            return refusal.answer
 
-    def _check_rate(self, logged: LoggedRequest) -> None:
-        limit = self.behaviour.rate_limit
+    def _check_rate(self, request: LoggedRequest) -> None:
+        limit, retry_after = self.behaviour.rate_limit, self.behaviour.retry_after
         if limit is None:
             return
         with self._lock:
-            recent = sum(1 for request in self.requests[-limit - 1 :] if request.began > logged.began - 1)
+            recent = sum(1 for other in self.requests[-limit - 1 :] if other.began > request.began - 1)
         if recent > limit:
-            headers = {"Retry-After": self.behaviour.retry_after} if self.behaviour.retry_after else None
-            raise Refused(429, "SIM_RATE_LIMIT", "Too many requests", headers=headers)
+            headers = {"Retry-After": retry_after} if retry_after else {}
+            raise HTTPRefusal(429, "SIM_RATE_LIMIT", "Too many requests", headers=headers)
 
     def _check_signature(self, header: str) -> None:
-        refused = Refused(401, "AUTHENTICATION_ERROR", "Authentication needed for this resource")
-        facts = {name: a or b for name, a, b in re.findall(r"""(\w+)=(?:"([^"]*)"|'([^']*)')""", header)}
-        algorithm = {"sha256": "sha256", "sha3-256": "sha3_256", "md5": "md5"}.get(facts.get("algo", "md5"))
-        if algorithm is None or (algorithm == "md5" and not self.behaviour.accept_md5):
-            raise refused
-        code, date = facts.get("code", ""), facts.get("date", "")
-        message = f"{len(code.encode())}{code}{len(date.encode())}{date}".encode()
-        expected = hmac.new(self.secret_key.encode(), message, lambda: hashlib.new(algorithm)).hexdigest()
-        if code != self.merchant_code or not hmac.compare_digest(expected, facts.get("hash", "")):
-            raise refused
-        try:
-            signed = datetime.strptime(date, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-        except ValueError:
-            raise refused from None
-        skew = abs((datetime.now(UTC) - signed).total_seconds())
-        if self.behaviour.allowed_skew is not None and skew > self.behaviour.allowed_skew:
-            raise refused
-
-    def _route(self, logged: LoggedRequest) -> Any:
-        if not logged.path.startswith(BASE_PATH + "customers"):
-            raise Refused(404, "SIM_NO_SUCH_PATH", "Not found")
-        segments = [unquote(segment) for segment in logged.path[len(BASE_PATH + "customers") :].split("/")[1:]]
-        slash = bool(segments) and segments[-1] == ""
-        segments = segments[:-1] if slash else segments
-        if len(segments) == 3 and segments[1] == "credit-card":
-            if logged.method != "DELETE":
-                raise Refused(405, "SIM_METHOD", "Method not allowed", headers={"Allow": "DELETE"})
-            return self._delete_card(segments[0], segments[2])
-        if not slash and self.behaviour.without_slash != "accept":
-            if self.behaviour.without_slash == "redirect":
-                raise Refused(301, "", "", body="", headers={"Location": logged.path + "/"})
-            raise Refused(404, "SIM_NO_SUCH_PATH", "Not found")
-        operations: dict[tuple[str, int], Callable[[], Any]] = {
-            ("POST", 0): lambda: self._create(logged.body or {}),
-            ("GET", 0): lambda: self._retrieve_by_sign_on(logged.query.get("ssotoken", "")),
-            ("GET", 1): lambda: self._retrieve(segments[0], logged.query.get("includePaymentData") == "true"),
-            ("PUT", 1): lambda: self._update(segments[0], logged.body or {}),
-        }
-        if len(segments) == 3 and segments[1] == "account":
-            operations["GET", 3] = lambda: self._sign_on(segments[0], segments[2], logged.query.get("ValidityTime", ""))
-        operation = operations.get((logged.method, len(segments)))
-        if operation is None:
-            raise Refused(405, "SIM_METHOD", "Method not allowed", headers={"Allow": "POST, HEAD, GET, PUT"})
-        return operation()
-
-    # The operations.
-
-    def _create(self, body: dict[str, Any]) -> Any:
-        information = self._checked(body, {})
-        reference = self._insert(information)
-        return {"number": int(reference), "text": reference, "object": {"CustomerReference": reference}}[
-            self.behaviour.create_answer
-        ]
-
-    def _retrieve(self, reference: str, payment_data: bool) -> dict[str, Any]:
-        return self._echo(self._known(reference), payment_data)
-
-    def _sign_on(self, reference: str, page: str, validity: str) -> Any:
-        if not self.behaviour.sign_on or page not in PAGES:
-            raise Refused(404, "SIM_NO_SUCH_PATH", "Not found")
-        customer = self._known(reference)
-        seconds = self.behaviour.sign_on_seconds
-        if seconds is None:
-            seconds = float(validity) if validity.isdecimal() else 10
-        token = secrets.token_hex(20)
-        self._sign_ons[token] = (customer["CustomerReference"], time.time() + seconds)
-        link = f"https://store.example/myaccount/{page}/?logintoken={token}"
-        return {"link": link, "object": {"Url": link}, "token": {"Token": token}, "nothing": {}}[
-            self.behaviour.sign_on_answer
-        ]
-
-    def _retrieve_by_sign_on(self, token: str) -> dict[str, Any]:
-        reference, until = self._sign_ons.get(token, ("", 0.0))
-        if reference not in self._customers or time.time() > until:
-            raise Refused(400, "SIM_SIGN_ON_TOKEN", f"The token {token} is not valid")
-        return self._echo(self._customers[reference], True, signed_on=True)
-
-    def _update(self, reference: str, body: dict[str, Any]) -> Any:
-        customer = self._customers.get(reference) or (self._find(reference) if self.behaviour.put_by_external else None)
-        if customer is None:
-            raise self._unknown_customer()
-        named = body.get("CustomerReference", body.get("AvangateCustomerReference"))
-        if named and str(named) != customer["CustomerReference"] and self.behaviour.body_of_another == "refuse":
-            raise Refused(400, "SIM_ANOTHER_CUSTOMER", "The references belong to different customers")
-        information = self._checked(body, customer)
-        if self.behaviour.update_answer == "false":
-            return False
-        customer.update(information)
-        return self._echo(customer, False) if self.behaviour.update_answer == "object" else True
-
-    def _delete_card(self, reference: str, token: str) -> Any:
-        customer = self._known(reference)
-        owner, card, until = self._tokens.get(token, ("", _NO_CARD, 0.0))
-        cards = self._cards[customer["CustomerReference"]]
-        if owner != customer["CustomerReference"] or card not in cards or time.time() > until:
-            raise Refused(self.behaviour.unknown_card_status, "SIM_UNKNOWN_CARD", "There is no such card")
-        if card.subscription:
-            code, message = "SIM_CARD_IN_USE", "The card is used by an active subscription"
-            by_shape: dict[str, Any] = {
-                "rest": {
-                    "Errors": [{"SubscriptionReference": card.subscription, "Message": message, "ErrorCode": code}]
-                },
-                "rpc": {
-                    "Subscriptions": [
-                        {"SubscriptionReference": card.subscription, "Error": {"error_code": code, "message": message}}
-                    ]
-                },
-            }
-            raise Refused(400, code, message, body={"Deleted": False, **by_shape[self.behaviour.card_refusal]})
-        cards.remove(card)
-        return {"Deleted": True}
-
-    # What they share.
-
-    def _checked(self, body: dict[str, Any], existing: dict[str, Any]) -> dict[str, Any]:
-        """What the customer becomes, or a refusal. *existing* is empty at a create."""
-        if self.behaviour.derived_fields == "refuse" and (
-            sent := [name for name in DERIVED if body.get(name) is not None]
-        ):
-            raise self._invalid("SIM_READ_ONLY", f"{sent[0]} cannot be set")
-        whole = existing if existing and self.behaviour.put == "merge" else {}
-        information = {name: body[name] if name in body else whole.get(name) for name in TEXTS}
-        for name, value in information.items():
-            if value is not None and not isinstance(value, str):
-                raise self._invalid("SIM_INVALID_TYPE", f"{name} must be a text")
-        if missing := [name for name in REQUIRED if not information[name]]:
-            raise self._invalid("SIM_MISSING_FIELD", f"{missing[0]} is required")
-        country = str(information["CountryCode"]).upper()
-        if not re.fullmatch(r"[A-Z]{2}", country) or country in NOWHERE:
-            raise self._invalid("SIM_INVALID_COUNTRY", f"CountryCode {country} is not a country")
-        if information["FiscalCode"] and not information["Company"]:
-            raise self._invalid("SIM_COMPANY_REQUIRED", "Company is required when FiscalCode is given")
-        if information["FiscalCode"] in self.behaviour.refused_fiscal_codes:
-            raise self._invalid("SIM_INVALID_FISCAL_CODE", "The fiscal code is not a valid VAT ID")
-        external = information["ExternalCustomerReference"]
-        other = next((c for c in self._customers.values() if external and self._same_external(c, external)), None)
-        if other is not None and other is not existing:
-            raise Refused(self.behaviour.duplicate_reference_status, "SIM_DUPLICATE_EXTERNAL_REFERENCE", DUPLICATE)
-        if self.behaviour.credit_writable and isinstance(body.get("Credit"), dict):
-            information["Credit"] = dict(body["Credit"])
-        return information
-
-    def _insert(self, information: dict[str, Any]) -> str:
-        reference = str(self._next)
-        self._next += 1
-        self._customers[reference] = {
-            **dict.fromkeys(TEXTS),
-            "Enabled": False,
-            "Trial": False,
-            **information,
-            "CustomerReference": reference,
-        }
-        self._cards[reference] = []
-        return reference
-
-    def _echo(self, customer: dict[str, Any], payment_data: bool, signed_on: bool = False) -> dict[str, Any]:
-        """The customer as an answer shows it, which is not quite as it was sent."""
-        behaviour, reference = self.behaviour, customer["CustomerReference"]
-        answer = {name: value for name, value in customer.items() if name != "CustomerReference"}
-        for name in TEXTS:
-            if not answer[name] and name != "ExternalCustomerReference":
-                answer[name] = None if behaviour.blank_echo == "null" else ""
-                if behaviour.blank_echo == "absent":
-                    del answer[name]
-        if not behaviour.country_as_sent and answer.get("CountryCode"):
-            answer["CountryCode"] = answer["CountryCode"].lower()
-        if behaviour.language_echo == "blank":
-            answer["Language"] = ""
-        listed = self._cards[reference] if signed_on or not behaviour.cards_by_sign_on_only else []
-        answer["ExistingCards"] = [self._echo_card(reference, card, payment_data, signed_on) for card in listed]
-        names = {"both": ["CustomerReference", "AvangateCustomerReference"]}.get(
-            behaviour.reference_name, [behaviour.reference_name]
+        behaviour = self.behaviour
+        signature.check(
+            header,
+            self.merchant_code,
+            self.secret_key,
+            accept_md5=behaviour.accept_md5,
+            allowed_skew=behaviour.allowed_skew,
         )
-        shown = int(reference) if behaviour.reference_as_number else reference
-        return {**dict.fromkeys(names, shown), **answer}
 
-    def _echo_card(self, reference: str, card: _Card, payment_data: bool, signed_on: bool) -> Any:
-        token = secrets.token_urlsafe(24)
-        self._tokens[token] = (reference, card, time.time() + self.behaviour.token_seconds)
-        if self.behaviour.card_shape == "texts":
-            return token if payment_data else f"{card.type} {card.last_digits}"
-        shown: dict[str, Any] = {"CardType": card.type, "LastDigits": card.last_digits, "ExpirationDate": card.expiry}
-        if card.subscription and self.behaviour.card_names_subscription:
-            shown["SubscriptionReference"] = card.subscription
-        if signed_on or (payment_data and self.behaviour.card_token != "none"):
-            shown["TransientToken"] = token if self.behaviour.card_token == "text" else {"Token": token}
-        return shown
-
-    def _find(self, reference: str) -> dict[str, Any] | None:
-        internal = self._customers.get(reference)
-        external = next((c for c in self._customers.values() if self._same_external(c, reference)), None)
-        first, second = (
-            (internal, external) if self.behaviour.ambiguous_reference == "internal" else (external, internal)
-        )
-        return first or second
-
-    def _same_external(self, customer: dict[str, Any], reference: str) -> bool:
-        external = customer["ExternalCustomerReference"]
-        if self.behaviour.external_case_sensitive or not external:
-            return bool(external == reference)
-        return bool(external.lower() == reference.lower())
-
-    def _known(self, reference: str) -> dict[str, Any]:
-        customer = self._find(reference)
-        if customer is None:
-            raise self._unknown_customer()
-        return customer
-
-    def _existing(self, reference: str) -> dict[str, Any]:
-        customer = self._find(reference)
+    def _existing(self, reference: str) -> Customer:
+        customer = self._store.find(reference)
         if customer is None:
             raise LookupError("The fake vendor has no such customer.")
         return customer
 
-    def _unknown_customer(self) -> Refused:
-        return Refused(self.behaviour.unknown_customer_status, "SIM_UNKNOWN_CUSTOMER", "There is no such customer")
+    def _controls(self) -> control.Operations:
+        """What another process may do."""
+        return {
+            ("GET", "customers"): lambda: self.customers,
+            ("GET", "requests"): lambda: [str(request) for request in self.requests],
+            ("POST", "edit"): lambda reference, fields: self.edit(reference, **fields),
+            ("POST", "card"): self.add_card,
+            ("POST", "fault"): self.fail,
+            ("POST", "heal"): self.heal,
+            ("POST", "notify"): lambda kind, reference, to: self.notify(kind, reference, to=to).status,
+            ("POST", "behaviour"): self.behaviour.set,
+        }
 
-    def _invalid(self, code: str, message: str) -> Refused:
-        return Refused(self.behaviour.invalid_field_status, code, message)
 
-
-_REASONS = {
-    200: "OK",
-    301: "Moved Permanently",
-    302: "Found",
-    400: "Bad Request",
-    401: "Unauthorized",
-    404: "Not Found",
-}
+def _check_form(request: LoggedRequest, raw: bytes | None) -> None:
+    """Raise HTTPRefusal for a request in a form that 2Checkout does not take."""
+    if raw is None:
+        raise HTTPRefusal(411, "SIM_LENGTH_REQUIRED", "Content-Length is required")
+    if not wsgi.accepts_json(request.headers.get("ACCEPT", "")):
+        raise HTTPRefusal(406, "SIM_NOT_ACCEPTABLE", "Accept must allow application/json")
+    # Some clients send a body with GET and DELETE too, such as null; it has no meaning there.
+    if request.method in ("POST", "PUT") and raw.strip() and not isinstance(request.body, dict):
+        raise HTTPRefusal(400, "SIM_INVALID_JSON", "The body is not a JSON object")

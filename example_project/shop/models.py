@@ -6,7 +6,7 @@ from django_twocheckout.models import Customer
 
 
 class Account(models.Model):
-    customer = models.OneToOneField(Customer, on_delete=models.PROTECT, related_name="account")
+    customer = models.OneToOneField(Customer, on_delete=models.PROTECT, related_name="shop_account")
     nickname = models.CharField(max_length=40)
     joined_at = models.DateTimeField(auto_now_add=True)
 

@@ -9,7 +9,7 @@ from celery.worker import WorkController
 from django.conf import settings
 from project.celery import app
 
-from django_twocheckout import tasks
+from django_twocheckout import dispatch, tasks
 from django_twocheckout.testing import FakeTwoCheckout
 
 from . import vendor
@@ -46,7 +46,7 @@ def worker_thread():
     beat = EmbeddedService(app, max_interval=0.5, thread=True, scheduler_cls=Scheduler)
     thread.start()
     beat.start()
-    tasks.enqueue(tasks.push_pending)  # what "celery worker" does when it is ready
+    dispatch.enqueue(tasks.push_pending)  # what "celery worker" does when it is ready
     try:
         yield worker
     finally:

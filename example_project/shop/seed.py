@@ -1,7 +1,7 @@
 """Fills the demo with customers in every state that a person may meet, each of them there for a real reason.
 
 They are saved, pushed and pulled like any others, and what 2Checkout refuses it really refuses. Only times are put back
-afterwards, and next tries off, so that no worker mends what waits before somebody has seen it.
+afterwards, and next tries off, so that no worker mends what waits before a person has seen it.
 """
 
 import logging
@@ -17,12 +17,12 @@ from django.utils import timezone
 
 from django_twocheckout import sync
 from django_twocheckout.conf import conf
-from django_twocheckout.models import Attempt, Customer, Source, SyncState, Verb
-from django_twocheckout.models.attempt import Outcome
+from django_twocheckout.flows import jobs
+from django_twocheckout.models import Attempt, AttemptOutcome, Customer, Source, SyncState, Verb
 
 from .models import Account
 
-PEOPLE = 240
+CUSTOMERS = 240
 
 FIRST_NAMES = """
     Alma Bastian Cora Dario Elin Fabio Gesa Hanno Iris Jonte Kaja Levin Mira Nils Olga Piet Runa Sorin Tilda Ugo Vesna
@@ -62,6 +62,8 @@ STORIES = {
     "Lena Brandvold": "reference_taken",
     "Oskar Wieland": "gone_over_there",
     "Selma Tiedemann": "gone_unnoticed",
+    "Karin Oldenburg": "gone_for_ever",
+    "Ivo Marchetti": "gone_and_signed_up_anew",
     "Jonas Ekdahl": "tried_too_often",
     "Sven Aldermoor": "waits_after_503",
     "Paula Rosenau": "waits_after_reset",
@@ -99,7 +101,7 @@ def only_there(fake):
 
 @contextmanager
 def by_ourselves():
-    """Saves wake no worker, nobody waits for the rate, and nothing is printed: what is pushed here is pushed here."""
+    """Saves wake no worker, no row waits for the rate, and nothing is printed: what is pushed here is pushed here."""
     logger, before = logging.getLogger("twocheckout"), settings.TWOCHECKOUT
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -122,7 +124,7 @@ class Seed:
     def sow(self):
         self.fake.behaviour.set(refused_fiscal_codes={*self.fake.behaviour.refused_fiscal_codes, FISCAL_CODE_REFUSED})
         self.somebody_only_there()
-        customers = self.people()
+        customers = self.invented_customers()
         for customer in customers:
             getattr(self, STORIES.get(str(customer), "in_step"))(customer)
         self.job(customers)
@@ -150,16 +152,17 @@ class Seed:
             "company": company,
         }
 
-    def people(self):
+    def invented_customers(self):
         """Those with a story are among the newest, with others between them."""
         everybody = [f"{first} {last}" for first in FIRST_NAMES for last in LAST_NAMES]
-        names = [*self.random.sample(everybody, PEOPLE - len(STORIES)), *STORIES]
+        names = [*self.random.sample(everybody, CUSTOMERS - len(STORIES)), *STORIES]
         newest = names[-2 * len(STORIES) :]
         self.random.shuffle(newest)
         names[-len(newest) :] = newest
         persons = [self.person(number, name) for number, name in enumerate(names, start=1)]
         with transaction.atomic():
-            customers = [Customer.objects.create(**person, next_try_at=self.later) for person in persons]
+            customers = [Customer.objects.create(**person) for person in persons]
+            Customer.objects.update_unmarked(next_attempt_at=self.later)  # so that nothing is pushed but by its story
             for customer in customers[::2]:
                 Account.objects.create(customer=customer, nickname=customer.first_name.lower())
         return customers
@@ -204,34 +207,44 @@ class Seed:
         self.in_step(customer)
         self.fake.forget(customer.customer_reference)
 
+    def gone_for_ever(self, customer):
+        self.gone_over_there(customer)
+
+    def gone_and_signed_up_anew(self, customer):
+        self.gone_over_there(customer)
+        self.fake.add_customer(
+            ExternalCustomerReference="ivo-anew", FirstName="Ivo", LastName="Marchetti", Email=customer.email,
+            Address1="9 Mill Lane", City="Graz", Zip="8010", CountryCode="AT", Language="de",
+        )  # fmt: skip
+
     def tried_too_often(self, customer):
         self.in_step(customer)
-        self.fail(customer, "not-json", tries=conf.MAX_ATTEMPTS)
+        self.fail(customer, "not-json", failed_attempts=conf.MAX_ATTEMPTS)
 
     def waits_after_503(self, customer):
         self.in_step(customer)
-        self.wait_after("503", customer, tries=6)
+        self.wait_after("503", customer, failed_attempts=6)
 
     def waits_after_reset(self, customer):
-        self.wait_after("reset", customer, tries=3)
+        self.wait_after("reset", customer, failed_attempts=3)
 
     def waits_after_502(self, customer):
         self.in_step(customer)
-        self.wait_after("html-502", customer, tries=9)
+        self.wait_after("html-502", customer, failed_attempts=9)
 
     def waits_after_500(self, customer):
-        self.wait_after("500", customer, tries=4)
+        self.wait_after("500", customer, failed_attempts=4)
 
-    def wait_after(self, fault, customer, tries):
-        self.fail(customer, fault, tries)
-        later = self.now + timedelta(minutes=20 + 4 * tries)
-        self.put(customer, pending_since=self.ago(minutes=7 * tries), next_try_at=later)
+    def wait_after(self, fault, customer, failed_attempts):
+        self.fail(customer, fault, failed_attempts)
+        later = self.now + timedelta(minutes=20 + 4 * failed_attempts)
+        self.put(customer, pending_since=self.ago(minutes=7 * failed_attempts), next_attempt_at=later)
 
-    def fail(self, customer, fault, tries):
-        """The last of so many tries; those before it are only counted."""
+    def fail(self, customer, fault, failed_attempts):
+        """The last of so many failed attempts; those before it are only counted."""
         customer.phone = "+44 555 0000"
         customer.save()
-        self.put(customer, tries=tries - 1)
+        self.put(customer, failed_attempts=failed_attempts - 1)
         with self.fake.outage(fault):
             sync.push(customer, source=Source.RETRY)
 
@@ -245,7 +258,7 @@ class Seed:
         self.put_off(customer)
 
     def put_off(self, customer):
-        self.put(customer, next_try_at=self.later, pending_since=self.ago(minutes=4))
+        self.put(customer, next_attempt_at=self.later, pending_since=self.ago(minutes=4))
 
     def changed_on_both_sides(self, customer):
         self.in_step(customer)
@@ -288,8 +301,8 @@ class Seed:
         """One that an administrator asked for; the customer who is gone over there is its only failure."""
         asked = [customer for customer in customers if str(customer) not in STORIES][:12]
         asked += [customer for customer in customers if STORIES.get(str(customer)) == "gone_over_there"]
-        job = sync.jobs.begin(Verb.PULL, [customer.pk for customer in asked], user=self.user)
-        sync.jobs.work(job.pk, {Verb.PULL: sync.pull_each}, database=job._state.db, seconds=30)
+        job = jobs.begin(Verb.PULL, [customer.pk for customer in asked], user=self.user)
+        sync.sweep()
         type(job).objects.filter(pk=job.pk).update(asked_at=self.ago(minutes=45), ended_at=self.ago(minutes=44))
 
     def put_times_back(self):
@@ -307,7 +320,7 @@ class Seed:
 
     def agree(self, customer, attempts):
         """The row's own times say the same as its history."""
-        good = [attempt for attempt in attempts if attempt.outcome in (Outcome.DONE, Outcome.AGREED)]
+        good = [attempt for attempt in attempts if attempt.outcome in (AttemptOutcome.DONE, AttemptOutcome.AGREED)]
         pushed = [attempt.at for attempt in good if attempt.verb == Verb.PUSH]
         times = {"saved_at": attempts[-1].at} if attempts else {}
         if customer.pushed_at and pushed:
@@ -323,16 +336,20 @@ class Seed:
         for _ in range(80):
             customer, minutes = self.random.choice(quiet), self.random.triangular(1, 59, 20)
             if self.random.random() < 0.15:
-                attempts.append(self.attempt(customer, minutes + 0.5, Outcome.RETRY, 503, "SIM_MAINTENANCE", tries=1))
+                attempts.append(
+                    self.attempt(
+                        customer, minutes + 0.5, AttemptOutcome.RETRY, 503, "SIM_MAINTENANCE", failed_attempts=1
+                    )
+                )
             attempts.append(
-                self.attempt(customer, minutes, Outcome.DONE, 200, sent=self.random.choice(["Phone", "Zip"]))
+                self.attempt(customer, minutes, AttemptOutcome.DONE, 200, sent=self.random.choice(["Phone", "Zip"]))
             )
             self.put(customer, pushed_at=max(customer.pushed_at, attempts[-1].at))
         Attempt.objects.bulk_create(attempts)
 
-    def attempt(self, customer, minutes, outcome, status, code="", **columns):
+    def attempt(self, customer, minutes, outcome, http_status, code="", **columns):
         return Attempt(
-            customer=customer, at=self.ago(minutes=minutes), verb=Verb.PUSH, outcome=outcome, status=status,
+            customer=customer, at=self.ago(minutes=minutes), verb=Verb.PUSH, outcome=outcome, http_status=http_status,
             error_code=code, requests=2, milliseconds=self.random.randint(90, 900), source=Source.SAVE, **columns,
         )  # fmt: skip
 
@@ -341,5 +358,5 @@ class Seed:
 
     def put(self, customer, **columns):
         if columns:
-            Customer.objects.filter(pk=customer.pk).settle(**columns)
+            Customer.objects.filter(pk=customer.pk).update_unmarked(**columns)
             customer.assign(**columns)

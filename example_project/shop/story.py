@@ -135,8 +135,8 @@ class Story:
             ada.city = "Lyon"
             ada.save()
             self.until(ada, "pending", tried=True)
-            self.say(f"    the row says: {ada.sync_error} Next try at {ada.next_try_at:%H:%M:%S}.")
-            self.check("the row is pending with a reason and a time", bool(ada.sync_error) and ada.tries > 0)
+            self.say(f"    the row says: {ada.sync_error} Next try at {ada.next_attempt_at:%H:%M:%S}.")
+            self.check("the row is pending with a reason and a time", bool(ada.sync_error) and ada.failed_attempts > 0)
         self.say("    2Checkout is back.")
         self.until(ada, "synced")
         self.show(ada, "city")
@@ -194,7 +194,9 @@ class Story:
         end = time.monotonic() + PATIENCE
         while True:
             customer.refresh_from_db()
-            if customer.sync_state in states and (not tried or customer.tries or customer.sync_state == "synced"):
+            if customer.sync_state in states and (
+                not tried or customer.failed_attempts or customer.sync_state == "synced"
+            ):
                 return None
             if time.monotonic() > end:
                 return self.check(
@@ -211,11 +213,12 @@ class Story:
 
     def same(self, customer):
         remote = self.fake.customer(customer.customer_reference or "") or {}
-        differing = [
+        changed_fields = [
             name for name, theirs in COMPARED.items() if (getattr(customer, name) or "") != (remote.get(theirs) or "")
         ]
         self.check(
-            "both sides are the same" + (f", but for {', '.join(differing)}" if differing else ""), not differing
+            "both sides are the same" + (f", but for {', '.join(changed_fields)}" if changed_fields else ""),
+            not changed_fields,
         )
 
     def count(self, method):

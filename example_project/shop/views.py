@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django_twocheckout.client import TwoCheckoutClient
 from django_twocheckout.exceptions import TwoCheckoutError
 from django_twocheckout.models import Customer
-from django_twocheckout.serializers import CustomerInformationSerializer
+from django_twocheckout.wire import CustomerInformationSerializer
 
 from . import seed, vendor
 from .forms import CustomerForm, SignUpForm
@@ -41,21 +41,21 @@ def account(request, pk):
 
 
 def at_2checkout(request, pk):
-    """Both sides of one customer, the other one fetched as it is now; in the demo, also a hand on the other side."""
+    """Both sides of one customer, the other one fetched as it is now; in the demo, an edit on the other side too."""
     customer = get_object_or_404(Account.objects.select_related("customer"), pk=pk).customer
     if request.method == "POST" and vendor.current and customer.customer_reference:
         meddle(request, customer)
         return redirect("shop:at-2checkout", pk)
-    remote, trouble = {}, "2Checkout does not have this customer yet."
+    remote, problem = {}, "2Checkout does not have this customer yet."
     if customer.customer_reference:
         try:
-            remote, trouble = fetch(customer), ""
+            remote, problem = fetch(customer), ""
         except TwoCheckoutError as error:
-            trouble = error.words
+            problem = error.words
     ours = CustomerInformationSerializer(customer).data
     rows = [(name, readable(ours.get(name)), readable(remote.get(name))) for name in SHOWN]
     asked = "\n".join(map(str, vendor.current.requests[:-16:-1])) if vendor.current else None
-    context = {"customer": customer, "pk": pk, "rows": rows, "trouble": trouble, "asked": asked}
+    context = {"customer": customer, "pk": pk, "rows": rows, "problem": problem, "asked": asked}
     return render(request, "shop/at_2checkout.html", context)
 
 

@@ -14,6 +14,9 @@ import pytest
 
 from .page import PATIENCE, Page
 
+#: Seconds for the demo's start: it sows hundreds of customers, and pushes most of them.
+PATIENCE_AT_START = 50.0
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -50,13 +53,13 @@ class Demo:
 def demo(tmp_path_factory):
     """The demo in a process of its own. Starting it takes longer than a journey, so all share it, and each journey has
     its own customers."""
-    room = tmp_path_factory.mktemp("demo")
+    folder = tmp_path_factory.mktemp("demo")
     named = {"DJANGO_SETTINGS_MODULE", "DATABASE_URL", "CELERY_BROKER_URL", "TWOCHECKOUT_BASE_URL"}
     environment = {name: value for name, value in os.environ.items() if name not in named}
-    environment |= {"DEMO_DATABASE": str(room / "demo.sqlite3"), "PYTHONUNBUFFERED": "1"}
+    environment |= {"DEMO_DATABASE": str(folder / "demo.sqlite3"), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "example_project/manage.py", "demo", "--port", "0"]
-    printed = room / "printed"
+    printed = folder / "printed"
     with printed.open("w") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:
@@ -67,7 +70,7 @@ def demo(tmp_path_factory):
 
 
 def _what_it_says(process, printed):
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + PATIENCE_AT_START
     while "Ctrl-C" not in (said := printed.read_text()):
         assert process.poll() is None, f"The demo ended:\n{said}"
         assert time.monotonic() < end, f"The demo does not serve:\n{said}"
@@ -101,7 +104,9 @@ def chromium(tmp_path_factory):
 @pytest.fixture(scope="session")
 def session_cookie(chromium, demo):
     """Who logged in once need not do it before each test."""
-    Page(chromium, demo.address).log_in()
+    page = Page(chromium, demo.address)
+    page.log_out()
+    page.log_in()
     return chromium.get_cookie("sessionid")
 
 
@@ -109,8 +114,7 @@ def session_cookie(chromium, demo):
 def visitor(chromium, demo):
     """The page of somebody who is not logged in; at the end nothing must have gone wrong on it."""
     page = Page(chromium, demo.address)
-    page.go("/static/shop/icon.svg")
-    chromium.delete_all_cookies()
+    page.log_out()
     yield page
     page.no_complaints()
 

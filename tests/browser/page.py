@@ -38,6 +38,10 @@ class Page:
         self.fill("Password", "admin")
         self.press("Log in")
 
+    def log_out(self):
+        self.go("/static/shop/icon.svg")
+        self.driver.delete_all_cookies()
+
     def customer(self, name):
         """The customer's form, by way of the list."""
         self.go(f"{CUSTOMERS}?{urlencode({'q': name})}")
@@ -79,6 +83,11 @@ class Page:
         with self.another_page():
             self.find("//*[@class='actions']//button[@name='index']").click()
 
+    def is_in_step(self, name):
+        """Whether the list has this customer among those in step."""
+        self.go(f"{CUSTOMERS}?sync_state__exact=synced&q={name.split()[-1]}")
+        return name in self.words
+
     def choose_all_in_step(self, action):
         """Ask for it for all customers that are in step, also those on the list's other pages; says how many."""
         self.go(f"{CUSTOMERS}?sync_state__exact=synced")
@@ -109,16 +118,16 @@ class Page:
         """How far the bar of a job is."""
         return int(self.find("//progress").get_attribute("value"))
 
-    def until(self, holds, what):
-        from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+    def until(self, holds, what, seconds=PATIENCE):
+        from selenium.common.exceptions import WebDriverException
 
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + seconds
         while True:
             try:
                 if holds():
                     return
-            except (NoSuchElementException, StaleElementReferenceException):
-                pass  # between two pages
+            except WebDriverException:
+                pass  # between two pages; a navigation in the middle of a question has errors of several kinds
             if time.monotonic() > end:
                 pytest.fail(f"No {what}; the page says:\n{self.words}")
             time.sleep(0.05)
@@ -131,7 +140,7 @@ class Page:
         """Loads the page again until it says so."""
         self.until(lambda: text in self.words or self.driver.refresh(), f"“{text}”")
 
-    def look(self, name, height=900):
+    def picture(self, name, height=900):
         """Keep a picture of the page, if SCREENSHOTS says where; a *height* beyond the window's shows more of it."""
         folder = os.environ.get("SCREENSHOTS")
         if not folder:
@@ -187,7 +196,7 @@ class Page:
 
 _RUN_AXE = """
 const [rules, tell] = arguments;
-const told = (violation, node) => {
+const described = (violation, node) => {
   const element = document.querySelector(node.target[0]);
   return {
     rule: violation.id,
@@ -198,5 +207,5 @@ const told = (violation, node) => {
 };
 const still = Promise.all(document.getAnimations().map((animation) => animation.finished));
 still.then(() => axe.run(document, {runOnly: rules, resultTypes: ["violations"]})).then((results) =>
-  tell(results.violations.flatMap((violation) => violation.nodes.map((node) => told(violation, node)))));
+  tell(results.violations.flatMap((violation) => violation.nodes.map((node) => described(violation, node)))));
 """

@@ -45,6 +45,12 @@ def _found_at_2checkout(page):
     page.press("Look up at 2Checkout")
 
 
+def _found_to_link(page):
+    _of("Oskar Wieland", "Link to another reference…")(page)
+    page.fill("Reference at 2Checkout", "shop-old-7")
+    page.press("Look up at 2Checkout")
+
+
 def _nothing_found(page):
     page.go(f"{CUSTOMERS}add-from-2checkout/")
     page.fill("Reference at 2Checkout", "nobody")
@@ -58,6 +64,9 @@ PAGES = {
     "form-failed": _of("Tomas Aldana"),
     "form-pending": _of("Marek Zielony"),
     "form-synced": _of("Theo Lambrecht"),
+    "form-gone": _of("Oskar Wieland"),
+    "link": _of("Oskar Wieland", "Link to another reference…"),
+    "link-found": _found_to_link,
     "history": _of("Clara Montagu", "History"),
     "differences": _of("Arno Vestergaard", "Compare with 2Checkout"),
     "differences-unknown-there": _of("Oskar Wieland", "Compare with 2Checkout"),
@@ -83,12 +92,12 @@ def test_page(name, page, request):
     PAGES[name](page)
     page.on_a_phone()
     page.no_wider_than_the_screen()
-    page.look(f"phone-{name}", 1600)
+    page.picture(f"phone-{name}", 1600)
     page.as_it_was()
     found = page.violations(axe)
     page.in_the_dark()
     found += page.violations(axe, OF_COLOURS)
-    page.look(f"dark-{name}", 1200)
+    page.picture(f"dark-{name}", 1200)
     ours = [one["words"] for one in found if one["ours"] or (one["rule"], one["place"]) not in djangos]
     assert not ours, "\n".join(ours)
 

@@ -2,5 +2,6 @@
 
 ``python -m tests.faults --seed 17`` runs one schedule, ``--seeds 0-199 --jobs 3`` many; ``--help`` tells the rest. To
 find the way: :mod:`.schedule` (what will happen), :mod:`.run` (makes it happen), :mod:`.writers` and :mod:`.vendor`
-(the two sides, and what each was told), :mod:`.verify` (what must be true at the end), :mod:`.report` (the table).
+(the two sides, with a journal of each), :mod:`.outsiders` (notifications and jobs), :mod:`.verify` (what must be true
+at the end), :mod:`.report` (the table).
 """

@@ -75,11 +75,11 @@ def _run_all(plans: list[Any], jobs: int, file: Path | None) -> list[dict[str, A
                     chosen = waiting.get_nowait()
                 except queue.Empty:
                     break
-                result, told = _run(chosen, home)
+                result, output = _run(chosen, home)
                 kept = kept or not result["ok"]
                 with lock:
                     results.append(result)
-                    _say(told + report.line(result))
+                    _say(output + report.line(result))
                     if file:
                         with file.open("a") as out:
                             out.write(json.dumps(result) + "\n")
@@ -116,10 +116,10 @@ def _run(chosen: Any, home: Path) -> tuple[dict[str, Any], str]:
     )
     _running.append(process)
     try:
-        told, _ = process.communicate(timeout=LONGEST_RUN)
+        output, _ = process.communicate(timeout=LONGEST_RUN)
     except subprocess.TimeoutExpired:
         process.terminate()  # it ends its own workers
-        told, _ = process.communicate()
+        output, _ = process.communicate()
     _running.remove(process)
     work = home / f"seed-{chosen.seed}-{chosen.database}-{chosen.broker}"
     written = work / "result.json"
@@ -131,7 +131,7 @@ def _run(chosen: Any, home: Path) -> tuple[dict[str, Any], str]:
     if result["ok"]:
         shutil.rmtree(work, ignore_errors=True)
         return result, ""
-    return result, told
+    return result, output
 
 
 if __name__ == "__main__":

@@ -17,27 +17,34 @@ LONGEST_HEALING = 90.0
 LATENCY = (0.005, 0.04)
 #: How long it hangs: longer than any client waits for it.
 HANG_SECONDS = 1.5
-#: How long a worker is frozen: longer than a lease, so that others take what it has in its hands.
+#: How long a worker is frozen: longer than a lease, so that others claim what it has claimed.
 FROZEN_SECONDS = 8.0
 #: Seconds between the clocks of two workers.
 CLOCKS_APART = 120
 
+#: The merchant codes by account. A third of the schedules have both.
+CODES = {"default": "YOURCODE123", "second": "SECONDCODE456"}
+SECRET_KEY = "zqxv-secret-key"  # the mark of all that no log may have
+
 #: Of the project's settings.
 TWOCHECKOUT = {
     "TIMEOUT": (0.4, 0.5),
-    "MAX_ATTEMPTS": 100_000,  # tries come fast here; no row may fail merely because the vendor was away for a while
+    "MAX_ATTEMPTS": 100_000,  # attempts come fast here; no row may fail merely because the vendor was away for a while
 }
 
 #: Of the engine's modules.
 SHORTENED = {
-    "django_twocheckout.sync.rows.FIRST_DELAY": 0.2,
-    "django_twocheckout.sync.rows.LONGEST_DELAY": 1.5,
-    "django_twocheckout.sync.rows.BEGIN_SECONDS": 1.0,
-    "django_twocheckout.sync.rows.SLACK_SECONDS": 0.5,
-    "django_twocheckout.sync.drain.SETTLE_SECONDS": 0.1,
-    "django_twocheckout.sync.gate.FIRST_PAUSE": 0.3,
-    "django_twocheckout.sync.gate.LONGEST_PAUSE": 2.0,
-    "django_twocheckout.tasks.BREAK_SECONDS": 1.0,
+    "django_twocheckout.engine.retry.FIRST_BACKOFF": 0.2,
+    "django_twocheckout.engine.retry.LONGEST_BACKOFF": 1.5,
+    "django_twocheckout.engine.claims.START_SECONDS": 1.0,
+    "django_twocheckout.engine.claims.SLACK_SECONDS": 0.5,
+    "django_twocheckout.engine.batch.SETTLE_SECONDS": 0.1,
+    "django_twocheckout.engine.asks.BUSY_SECONDS": 0.3,
+    "django_twocheckout.engine.asks.REPLICA_SECONDS": 2.0,
+    "django_twocheckout.engine.images.REPLICA_SECONDS": 2.0,
+    "django_twocheckout.engine.circuit_breaker.FIRST_OPEN_SECONDS": 0.3,
+    "django_twocheckout.engine.circuit_breaker.LONGEST_OPEN_SECONDS": 2.0,
+    "django_twocheckout.dispatch.BREAK_SECONDS": 1.0,
 }
 
 

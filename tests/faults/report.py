@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-COUNTED = ("lost", "twice", "overlaps", "told", "other")
+COUNTED = ("lost", "twice", "overlaps", "stuck", "leaked", "other")
+SUMMED = ("rows", "requests", "faulted", "jobs", "bursts")
 
 
 def read(file: Path) -> list[dict[str, Any]]:
@@ -17,8 +18,8 @@ def read(file: Path) -> list[dict[str, Any]]:
 def broken(plan: Any, words: str) -> dict[str, Any]:
     """The result of a run that did not come to its end."""
     facts = {"seed": plan.seed, "database": plan.database, "broker": plan.broker, "faults": sorted(plan.faults)}
-    empty = {name: [] for name in COUNTED}
-    return {**facts, "rows": plan.rows, "requests": 0, "faulted": 0, "heal": 0, "ok": False, **empty, "other": [words]}
+    nothing = dict.fromkeys(SUMMED, 0) | {name: [] for name in COUNTED}
+    return {**facts, **nothing, "rows": plan.rows, "heal": 0, "ok": False, "other": [words]}
 
 
 def line(result: dict[str, Any]) -> str:
@@ -32,10 +33,8 @@ def line(result: dict[str, Any]) -> str:
 
 def table(results: list[dict[str, Any]]) -> str:
     """Markdown. A run counts for each of its faults: the columns do not add up, the last line does."""
-    lines = [
-        "| fault | seeds | rows | requests | faulted | lost | twice | overlaps | told | other | heal: median / max |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    names = ["fault", "seeds", *SUMMED, *COUNTED, "heal: median / max"]
+    lines = [f"| {' | '.join(names)} |", "|" + " --- |" * len(names)]
     for fault in sorted({fault for result in results for fault in result["faults"]}):
         lines.append(_line(fault, [result for result in results if fault in result["faults"]]))
     for database, broker in sorted({(result["database"], result["broker"]) for result in results}):
@@ -49,6 +48,6 @@ def table(results: list[dict[str, Any]]) -> str:
 def _line(name: str, results: list[dict[str, Any]]) -> str:
     counts = [sum(len(result[kind]) for result in results) for kind in COUNTED]
     times = [result["heal"] for result in results]
-    sums = [sum(result[name] for result in results) for name in ("rows", "requests", "faulted")]
+    sums = [sum(result[name] for result in results) for name in SUMMED]
     cells = [name, len(results), *sums, *counts]
     return "| " + " | ".join(map(str, cells)) + f" | {median(times):.1f} s / {max(times):.1f} s |"

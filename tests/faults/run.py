@@ -8,7 +8,6 @@ import json
 import logging
 import multiprocessing
 import os
-import random
 import signal
 import sys
 import threading
@@ -42,6 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if result["ok"] else 1
 
 
+def _further(chosen: Plan) -> dict[str, dict[str, str]]:
+    """The settings of the accounts but the default one."""
+    return {
+        name: {"MERCHANT_CODE": constants.CODES[name], "SECRET_KEY": constants.SECRET_KEY}
+        for name in chosen.accounts[1:]
+    }
+
+
 class Run:
     def __init__(self, chosen: Plan, home: Path, work: Path) -> None:
         self.plan, self.work = chosen, work
@@ -55,13 +62,12 @@ class Run:
             "FAULTS_BROKER_URL": self.broker.url,
             "FAULTS_QUEUE": self.queue,
             "FAULTS_VENDOR_URL": f"http://127.0.0.1:{self.vendor_port}/rest/6.0/",
-            "FAULTS_TWOCHECKOUT": json.dumps({"BATCH_SIZE": chosen.batch_size}),
+            "FAULTS_TWOCHECKOUT": json.dumps({"BATCH_SIZE": chosen.batch_size, "ACCOUNTS": _further(chosen)}),
             **services.database_urls(chosen.database, name, work),
         }
         self.database = services.Database(chosen.database, name)
         self.errors: list[str] = []
         self.workers: list[Any] = []
-        self.edits: list[Any] = []
         self.over = threading.Event()
 
     def run(self) -> dict[str, Any]:
@@ -70,7 +76,9 @@ class Run:
 
         self.database.create()
         writers = self._fork_writers()  # before there is any thread
-        self.vendor = WatchedVendor(secret_key="zqxv-secret-key", **self.plan.switches)
+        self.vendor = WatchedVendor(
+            constants.CODES["default"], constants.SECRET_KEY, codes=constants.CODES.values(), **self.plan.switches
+        )
         try:
             with listening(self.vendor, self.vendor_port):
                 return self._run(writers)
@@ -84,6 +92,8 @@ class Run:
             self.database.drop()
 
     def _run(self, writers: list[Any]) -> dict[str, Any]:
+        from .outsiders import Colleague, Person
+
         self._start_workers()
         for worker in self.workers:
             services.wait_until(worker.is_ready, f"worker {worker.name}")
@@ -91,10 +101,12 @@ class Run:
         self.go.set()
         sweep = self._thread(self._sweep)
         threads = [self._thread(self._commit, event, began) for event in self.plan.events]
-        threads.append(self._thread(self._edit_there, began))
+        self.colleague, self.person = Colleague(self.plan, self.vendor), Person(self.plan, self.vendor)
+        threads += [self._thread(self.colleague.run, began), self._thread(self.person.run, began)]
         for thread in [*threads, *writers]:
             thread.join()
         self.errors += [f"a writer ended with {process.exitcode}" for process in writers if process.exitcode]
+        self.errors += self.colleague.errors + self.person.errors
         healed = self._heal()
         self.over.set()
         sweep.join()
@@ -146,34 +158,6 @@ class Run:
         while not self.over.wait(constants.SWEEP_SECONDS):
             publish(("twocheckout.push_pending", []))
 
-    def _edit_there(self, began: float) -> None:
-        """A colleague at the vendor's control panel, who sometimes has our row re-fetched too."""
-        from .app import publish
-        from .verify import WIRE, Edit
-        from .writers import MARK, UNTOUCHED, tag
-
-        chance = random.Random(f"{self.plan.seed} colleague")
-        refused = {tag(number) for number in self.plan.refused}
-        made = 0
-        while time.monotonic() < began + constants.FAULT_SECONDS:
-            time.sleep(chance.uniform(0.05, 0.2))
-            there = [theirs for theirs in self.vendor.customers if theirs["Address2"] not in refused]
-            if not there:
-                continue
-            made += 1
-            theirs = chance.choice(there)
-            name = chance.choice([*UNTOUCHED, *UNTOUCHED, "phone", "state"])
-            value = f"{MARK}there{made}" + ("@example.org" if name == "email" else "")
-            before = time.monotonic()
-            self.vendor.edit(theirs["CustomerReference"], **{WIRE[name]: value})
-            self.edits.append(Edit(theirs["Address2"], name, value, before, time.monotonic()))
-            if chance.random() < 0.3 and (key := self._key(theirs["Address2"])):
-                publish(("twocheckout.pull_customer", [key]))
-
-    def _key(self, row: str) -> int | None:
-        keys = self._keys(address2=row)
-        return keys[0] if keys else None
-
     def _keys(self, **which: Any) -> list[int]:
         from django.db import DatabaseError, InterfaceError, connection
 
@@ -198,6 +182,7 @@ class Run:
             "database-cut": lambda event: self.database.cut(),
             "database-locked": lambda event: self.database.lock(event.seconds),
             "delivered-twice": self._deliver_twice,
+            "account-refused": self._refuse_account,
         }
         committed.get(event.fault, self._trouble_at_the_vendor)(event)
 
@@ -237,6 +222,11 @@ class Run:
         keys = self._keys()[event.which :: 3]
         pushes = [("twocheckout.push_customer", [key]) for key in keys for _ in range(3)]
         publish(*pushes, ("twocheckout.push_pending", []), ("twocheckout.push_pending", []))
+
+    def _refuse_account(self, event: Event) -> None:
+        self.vendor.refused_code = constants.CODES[self.plan.accounts[event.which]]
+        time.sleep(event.seconds)
+        self.vendor.refused_code = ""
 
     def _trouble_at_the_vendor(self, event: Event) -> None:
         from django_twocheckout.testing import FAULTS
@@ -278,18 +268,26 @@ class Run:
         for worker in self.workers:
             worker.kill()
         try:
-            services.wait_until(self._is_quiet, "quiet without workers", constants.LONGEST_HEALING)
+            services.wait_until(self._rows_are_quiet, "quiet without workers", constants.LONGEST_HEALING)
         except TimeoutError as error:
             self.errors.append(str(error))
 
     def _is_quiet(self) -> bool:
-        from django.db import connection
-        from django.utils import timezone
+        from django_twocheckout.models import Ask, Job
 
-        from django_twocheckout.models import Customer
+        return self._rows_are_quiet() and not (
+            Ask.objects.filter(outcome="").exists() or Job.objects.filter(ended_at=None).exists()
+        )
+
+    def _rows_are_quiet(self) -> bool:
+        from django.db import connection
+
+        from django_twocheckout.models import Customer, database_now
 
         connection.close()
-        busy = Customer.objects.filter(sync_state="pending") | Customer.objects.filter(lease_until__gt=timezone.now())
+        busy = Customer.objects.filter(sync_state="pending") | Customer.objects.filter(
+            lease_expires_at__gt=database_now()
+        )
         time.sleep(0.15)
         return not busy.exists() and not self.vendor.in_flight()
 
@@ -298,7 +296,9 @@ class Run:
 
         journals = Journals(self._journal(number) for number in range(self.plan.writers))
         logging.disable(logging.WARNING)  # what the engine tells of its work for us is of no interest
-        verification = Verification(self.plan, self.vendor, journals, self.edits)
+        verification = Verification(
+            self.plan, self.vendor, journals, self.colleague.edits, self.colleague.asked + self.person.asked
+        )
         requests = len(self.vendor.log)
         findings = verification.check(self.work.glob("*.log"))
         findings.other += self.errors
@@ -312,7 +312,10 @@ class Run:
             "rows": self.plan.rows,
             "requests": requests,
             "faulted": sum(bool(request.fault) for request in self.vendor.requests),
-            "edits": len(self.edits),
+            "edits": len(self.colleague.edits),
+            "bursts": self.colleague.bursts,
+            "asked": len(self.colleague.asked),
+            "jobs": verification.jobs,
             "heal": round(healed, 2),
             "slowest_write": round(journals.slowest, 2),
             "ok": not findings,
@@ -326,7 +329,7 @@ class Run:
             lines += [f"{kind}: {words}" for words in found]
         for row in sorted(verification.suspects):
             lines.append(f"{row}:")
-            lines += [f"  {verification.told(request)}" for request in verification.by_row[row]]
+            lines += [f"  {verification.described(request)}" for request in verification.by_row[row]]
         sys.stdout.write("\n".join([*lines, ""]))
         sys.stdout.flush()
 

@@ -32,7 +32,7 @@ class Event:
     times: int = 0
     #: Only requests with this method meet it.
     method: str | None = None
-    #: Which worker, or ALL, or which rows.
+    #: Which worker, or ALL, or which rows, or which account.
     which: int = 0
 
     def __str__(self) -> str:
@@ -48,6 +48,8 @@ class Plan:
     broker: str
     rows: int
     writers: int
+    #: The accounts that the rows belong to, in turn.
+    accounts: list[str]
     #: Pool and number of processes or threads of each worker.
     pools: list[tuple[str, int]]
     #: Seconds by which each worker's clock is wrong.
@@ -70,8 +72,9 @@ class Plan:
         workers = ", ".join(
             f"{pool} x {size} at {clock:+d} s" for (pool, size), clock in zip(self.pools, self.clocks, strict=True)
         )
+        accounts = " and ".join(self.accounts)
         lines = [
-            f"seed {self.seed}: {self.database}, {self.broker}, {self.rows} rows, {self.writers} writers",
+            f"seed {self.seed}: {self.database}, {self.broker}, {self.rows} rows of {accounts}, {self.writers} writers",
             f"  workers: {workers}; batches of {self.batch_size}",
             f"  vendor: {self.switches}; refuses rows {self.refused}",
             *(f"  {event}" for event in self.events),
@@ -98,12 +101,16 @@ def plan(seed: int, database: str = "all", broker: str = "all") -> Plan:
     }
     batch_size = chance.choice([5, 10, 20, 100])
     events = _world(chance) + [_vendor(chance) for _ in range(chance.randint(6, 12))]
+    accounts = _accounts(seed)
+    if len(accounts) > 1:
+        events.append(_refused_account(random.Random(f"{seed} refused account"), len(accounts)))
     return Plan(
         seed=seed,
         database=database,
         broker=broker,
         rows=rows,
-        writers=3,
+        writers=4,
+        accounts=accounts,
         pools=pools,
         clocks=[first, first + constants.CLOCKS_APART] if apart else [0, 0],
         batch_size=batch_size,
@@ -130,6 +137,17 @@ def _world(chance: random.Random) -> list[Event]:
         else:
             events += [Event(moment, kind, which=chance.randrange(3)) for moment in moments]
     return events
+
+
+def _accounts(seed: int) -> list[str]:
+    """Two in a third of the schedules. Drawn apart, for the database follows from the seed too."""
+    return [*constants.CODES][: 2 if random.Random(f"{seed} accounts").random() < 1 / 3 else 1]
+
+
+def _refused_account(chance: random.Random, accounts: int) -> Event:
+    """Somebody changed the key of one account at the vendor, and takes it back."""
+    at, seconds = chance.uniform(0.5, constants.FAULT_SECONDS - 3), chance.uniform(1, 2.5)
+    return Event(at, "account-refused", seconds=seconds, which=chance.randrange(accounts))
 
 
 def _vendor(chance: random.Random) -> Event:

@@ -26,9 +26,9 @@ RABBITMQ = shutil.which("/usr/lib/rabbitmq/bin/rabbitmq-server") or shutil.which
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
 
 
 def wait_until(true: Callable[[], Any], what: str, seconds: float = 60) -> None:

@@ -34,8 +34,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 
 TWOCHECKOUT = {
-    "MERCHANT_CODE": "YOURCODE123",
-    "SECRET_KEY": "zqxv-secret-key",  # the mark of all that no log may have
+    "MERCHANT_CODE": constants.CODES["default"],
+    "SECRET_KEY": constants.SECRET_KEY,
     "BASE_URL": os.environ["FAULTS_VENDOR_URL"],
     **constants.TWOCHECKOUT,
     **json.loads(os.environ.get("FAULTS_TWOCHECKOUT", "{}")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import select
 import socket
 import threading
@@ -15,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from django_twocheckout.testing import FakeTwoCheckout
+from django_twocheckout.testing import FAULTS, FakeTwoCheckout, Fault, signature
+from django_twocheckout.testing.faults import ConnectionCut
+from django_twocheckout.testing.routes import BASE_PATH
 from django_twocheckout.testing.server import Server
-from django_twocheckout.testing.vendor import BASE_PATH, ConnectionCut
 
 from . import constants
 
@@ -36,8 +38,12 @@ class Request:
     body: dict[str, Any]
     began: float
     connection: socket.socket = field(repr=False)
+    #: The merchant code that it was signed with.
+    code: str = ""
     ended: float | None = None
     given_up: bool = False
+    #: Its client had gone before we looked at it, on a slow machine. When it was under way is not known.
+    late: bool = False
     status: str = ""
     answer: bytes = b""
 
@@ -48,8 +54,13 @@ class Request:
 
 
 class WatchedVendor(FakeTwoCheckout):
-    def __init__(self, *args: Any, **switches: Any) -> None:
+    """Serves several accounts, all with the same secret key."""
+
+    def __init__(self, *args: Any, codes: Iterable[str] = (), **switches: Any) -> None:
         super().__init__(*args, **switches)
+        self.codes = {self.merchant_code, *codes}
+        #: The merchant code of an account that is answered 401.
+        self.refused_code = ""
         self.log: list[Request] = []
         self.chance = random.Random()  # of its own: a hanging request may outlive a test, and another one's dice
         self.here = threading.local()
@@ -58,6 +69,7 @@ class WatchedVendor(FakeTwoCheckout):
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = self._arrived(environ)
+        self.here.code = request.code
         head: list[Any] = []
         try:
             time.sleep(self.chance.uniform(*constants.LATENCY) / 2)
@@ -67,7 +79,7 @@ class WatchedVendor(FakeTwoCheckout):
                 request.given_up = True
                 raise ConnectionCut(b"")
             body = list(super().__call__(environ, lambda *given: head.extend(given)))
-            time.sleep(self.chance.uniform(*constants.LATENCY) / 2)  # carried out, and nobody knows it yet
+            time.sleep(self.chance.uniform(*constants.LATENCY) / 2)  # carried out, and not answered yet
         finally:
             self._ended(request)
         request.status, request.answer = head[0], b"".join(body)
@@ -88,6 +100,15 @@ class WatchedVendor(FakeTwoCheckout):
         with self._watch:
             self._look_around()
 
+    def _fault_for(self, method: str) -> tuple[str, Fault | None]:
+        if self.here.code and self.here.code == self.refused_code:
+            return "401", FAULTS["401"]
+        return super()._fault_for(method)
+
+    def _check_signature(self, header: str) -> None:
+        code = self.here.code if self.here.code in self.codes else self.merchant_code
+        signature.check(header, code, self.secret_key)
+
     def _arrived(self, environ: dict[str, Any]) -> Request:
         raw = environ["wsgi.input"].read()
         environ["wsgi.input"] = io.BytesIO(raw)
@@ -102,10 +123,14 @@ class WatchedVendor(FakeTwoCheckout):
                 body=json.loads(raw) if raw else {},
                 began=time.monotonic(),
                 connection=self.here.connection,
+                code=_code(environ.get("HTTP_X_AVANGATE_AUTHENTICATION", "")),
             )
             environ["HTTP_X_FAULTS"] = str(request.number)
             self.log.append(request)
             self._unanswered.append(request)
+            if _gone(request.connection):
+                request.given_up = request.late = True
+                self._end(request)
         return request
 
     def _look_around(self) -> None:
@@ -123,6 +148,11 @@ class WatchedVendor(FakeTwoCheckout):
         self._unanswered.remove(request)
 
 
+def _code(header: str) -> str:
+    found = re.search(r"""code=["']([^"']*)""", header)
+    return found[1] if found else ""
+
+
 def _gone(connection: socket.socket) -> bool:
     """Whether the other end has closed; a client that waits for an answer sends nothing."""
     readable = select.poll()  # the socket has a time limit, so Python would wait even where it is told not to
@@ -136,7 +166,7 @@ def _gone(connection: socket.socket) -> bool:
 class _Server(Server):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Each connection has a thread of its own, in which all of its requests are answered."""
-        self.vendor.here.connection = request  # type: ignore[attr-defined]
+        self.application.here.connection = request  # type: ignore[attr-defined]
         super().finish_request(request, client_address)
 
 

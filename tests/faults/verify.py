@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -13,14 +14,17 @@ from typing import Any
 from django.utils import timezone
 
 from django_twocheckout import sync
+from django_twocheckout.engine.reconcile import UNKNOWN_THERE
 from django_twocheckout.exceptions import CustomerBusy, TwoCheckoutError
+from django_twocheckout.flows import jobs
 from django_twocheckout.merge import normalise
-from django_twocheckout.models import Customer
-from django_twocheckout.serializers import information
+from django_twocheckout.models import NO_JOB, Ask, AskOutcome, Customer, Job, Verb, read_clock
+from django_twocheckout.wire import to_wire
 
+from . import constants
 from .schedule import Plan
 from .vendor import Request, WatchedVendor
-from .writers import MARK, REFUSED, UNTOUCHED, tag
+from .writers import MARK, REFUSED, UNTOUCHED, kept_from_tools, tag
 
 #: The model's names of the fields that this module talks about, in CustomerInformation's names.
 WIRE = {name: "".join(part.capitalize() for part in name.split("_")) for name in Customer.PUSHED_FIELDS}
@@ -39,13 +43,23 @@ class Edit:
 
 
 @dataclass
+class Asked:
+    """That a pull of these rows was asked for, and between which moments of the monotonic clock."""
+
+    rows: list[str]
+    began: float
+    ended: float
+
+
+@dataclass
 class Findings:
     """What is not as it must be, in words; all empty where all is right."""
 
     lost: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
     overlaps: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    leaked: list[str] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -53,38 +67,42 @@ class Findings:
 
 
 class Journals:
-    """What the writers wrote: for each field of each row the values that may stand there at the end."""
+    """What the writers wrote: for each field of each row the values that may stand there at the end.
+
+    A write that began after another one had ended is newer. More than one may be the last only where they overlap, or
+    where the end of a write is uncertain.
+    """
 
     def __init__(self, files: Iterable[Path]) -> None:
-        #: More than one only where the end of a write is uncertain.
         self.values: dict[tuple[str, str], set[str]] = {}
         self.rolled_back: set[str] = set()
         self.references: dict[str, str] = {}
         self.errors: list[str] = []
         self.slowest = 0.0
         lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-        # Each field has one owner, whose lines are in order; what a row was created with came before all of them.
-        for line in sorted(lines, key=lambda line: line["state"] != "created"):
+        writes: dict[tuple[str, str], list[tuple[float, float, str]]] = defaultdict(list)
+        for line in lines:
             self.slowest = max(self.slowest, line.get("seconds", 0))
             for row, name, value in line["values"]:
-                self._take(line["state"], row, name, value)
+                if name == "external_customer_reference":
+                    self.references[value] = row
+                if line["state"] == "rolled back":
+                    self.rolled_back.add(value)
+                else:
+                    writes[row, name].append((line["began"], line.get("ended", math.inf), value))
             if line["state"] == "uncertain":
                 self.errors.append(line["error"])
-
-    def _take(self, state: str, row: str, name: str, value: str) -> None:
-        if state == "rolled back":
-            self.rolled_back.add(value)
-        elif state == "uncertain":
-            self.values.setdefault((row, name), set()).add(value)
-        else:
-            self.values[row, name] = {value}
-        if name == "external_customer_reference":
-            self.references[value] = row
+        for which, found in writes.items():
+            newest = max((began for began, ended, _value in found if ended < math.inf), default=0.0)
+            self.values[which] = {value for began, ended, value in found if began >= newest or ended > newest}
 
 
 class Verification:
-    def __init__(self, plan: Plan, vendor: WatchedVendor, journals: Journals, edits: list[Edit]) -> None:
-        self.plan, self.vendor, self.journals, self.edits = plan, vendor, journals, edits
+    def __init__(
+        self, plan: Plan, vendor: WatchedVendor, journals: Journals, edits: list[Edit], asked: list[Asked]
+    ) -> None:
+        self.plan, self.vendor, self.journals, self.edits, self.asked = plan, vendor, journals, edits, asked
+        self.jobs = 0
         self.findings = Findings()
         #: Rows that ended other than they should, for the report of a failing run.
         self.suspects: set[str] = set()
@@ -100,6 +118,10 @@ class Verification:
         for row, customer in rows.items():
             self._check_state(row, customer)
             self._check_values(row, customer)
+            self._check_asked(row, customer)
+            self._check_account(row, customer)
+        self.check_queue()
+        self.check_jobs()
         self._overlaps()  # before the requests of our own
         # Both sides look once more: what was changed over there since the last push is adopted now.
         for customer in rows.values():
@@ -112,25 +134,25 @@ class Verification:
             self._check_once(row, customer)
         self._check_log()
         for log in logs:
-            self._check_told(log)
+            self._check_leaked(log)
         return self.findings
 
     # The rows as the workers left them.
 
     def _check_state(self, row: str, customer: Customer) -> None:
-        must_fail = self._values(row, "fiscal_code") == {REFUSED}
+        must_fail = customer.fiscal_code == REFUSED
         if customer.sync_state == "failed":
             if not customer.sync_error.strip():
                 self._lost(row, "failed without a reason")
             if not must_fail and not self._was_refused_by_fault(row):
-                self._lost(row, f"failed, and nobody refused it: {customer.sync_error}")
+                self._lost(row, f"failed without a refusal: {customer.sync_error}")
         elif must_fail:
             self._lost(row, f"{customer.sync_state}, although the vendor refuses it")
         elif customer.sync_state == "pending":
             # Trouble that ended is no reason to wait for longer than the healing took.
-            coming = customer.next_try_at > timezone.now()
+            coming = customer.next_attempt_at > timezone.now()
             self._lost(
-                row, "still pending" + ("" if coming else ", due, and nobody comes") + f": {customer.sync_error}"
+                row, "still pending" + ("" if coming else ", due, and not worked on") + f": {customer.sync_error}"
             )
 
     def _check_values(self, row: str, customer: Customer) -> None:
@@ -143,6 +165,72 @@ class Verification:
         if customer.sync_state == "synced":
             edited_names = {edit.name for edit in self.edits if edit.tag == row}
             self._compare(row, customer, ignoring=edited_names)
+
+    def _check_asked(self, row: str, customer: Customer) -> None:
+        """What was changed over there before a pull was asked for is here, without anybody looking again."""
+        theirs = next(iter(self._there(row)), None)
+        last = max((asked.began for asked in self.asked if row in asked.rows), default=0.0)
+        later = {edit.name for edit in self.edits if edit.tag == row and edit.ended > last}
+        names = {edit.name for edit in self.edits if edit.tag == row} - later
+        if customer.sync_state != "synced":  # what waits for a person here stays as it is
+            names &= set(UNTOUCHED if kept_from_tools(row) else ())
+        if theirs is None or self._failed_asks(customer):
+            return
+        ours = to_wire(vars(customer))
+        for name in names:
+            here, there = (normalise(WIRE[name], values[WIRE[name]]) for values in (ours, theirs))
+            if here != there:
+                self._lost(row, f"a pull was asked for, and {name} is {here!r} here and {there!r} there")
+
+    def _check_account(self, row: str, customer: Customer) -> None:
+        codes = {request.code for request in self.by_row[row]} - {"", constants.CODES[customer.account]}
+        if codes:
+            self.suspects.add(row)
+            self.findings.other.append(f"{row} of {customer.account}: requests of {codes}")
+
+    # The queue.
+
+    def check_queue(self) -> None:
+        """Nothing waits. What failed was refused."""
+        now = read_clock("default")
+        for ask in Ask.objects.select_related("customer"):
+            words = f"{ask.verb} of {ask.customer.address2}, job {ask.job_id}"
+            if ask.outcome == AskOutcome.OPEN:
+                when = "" if ask.due_at is None else f" in {(ask.due_at - now).total_seconds():.1f} s"
+                self.findings.stuck.append(f"{words}: open{when}: {ask.lease} {ask.reason}")
+            elif ask.outcome == AskOutcome.DONE and ask.job_id == NO_JOB:
+                self.findings.stuck.append(f"{words}: done, and still there")
+            elif ask.outcome == AskOutcome.FAILED and not (ask.reason and self._may_fail(ask.customer.address2)):
+                self.findings.stuck.append(f"{words}: failed without a refusal: {ask.reason}")
+
+    def check_jobs(self) -> None:
+        """Each has ended. Its customers' outcomes make its total."""
+        for job in Job.objects.all():
+            self.jobs += 1
+            outcomes = Counter(Ask.objects.filter(job=job).values_list("outcome", flat=True))
+            ended = {name: outcomes[name] for name in (AskOutcome.DONE, AskOutcome.FAILED, AskOutcome.STOPPED)}
+            if job.ended_at is None:
+                self.findings.stuck.append(f"job {job.pk} has not ended: {outcomes}")
+            if sum(ended.values()) != job.total:
+                self.findings.stuck.append(f"job {job.pk} of {job.total}: {outcomes}")
+            if ended[AskOutcome.STOPPED] and not job.stopped:
+                self.findings.stuck.append(f"job {job.pk} goes on, and {ended[AskOutcome.STOPPED]} are stopped")
+            told = jobs.progress(job)
+            if (told.done, told.failed, told.stopped, told.remaining) != (*ended.values(), 0):
+                self.findings.stuck.append(f"job {job.pk} tells {vars(told)}, and is {ended}")
+
+    def _failed_asks(self, customer: Customer) -> bool:
+        """Whether a pull failed otherwise than before the customer was there, when nobody could have edited it."""
+        failed = Ask.objects.filter(customer=customer.pk, verb=Verb.PULL, outcome=AskOutcome.FAILED)
+        return failed.exclude(reason__contains=UNKNOWN_THERE).exists()
+
+    def _may_fail(self, row: str) -> bool:
+        """Whether the vendor refused this row at some time, by its rules or by a fault, or did not have it yet."""
+        refused = {tag(number) for number in self.plan.refused}
+        return row in refused or any(
+            request.answer == b"false" or (request.status.startswith("404") and not self.vendor.fault_of(request))
+            for request in self.by_row[row]
+        )
 
     # And once both sides have looked again.
 
@@ -157,12 +245,12 @@ class Verification:
         try:
             sync.pull(customer)
         except CustomerBusy:
-            self._lost(customer.address2, "somebody still has it in his hands")
+            self._lost(customer.address2, "it is still claimed")
         except TwoCheckoutError as error:
             self._lost(customer.address2, f"cannot be pulled: {error}")
 
     def _check_same(self, row: str, customer: Customer) -> None:
-        if self._values(row, "fiscal_code") == {REFUSED}:
+        if customer.fiscal_code == REFUSED:
             return
         if customer.sync_state != "synced":
             self._lost(row, f"{customer.sync_state} in the end: {customer.sync_error}")
@@ -173,23 +261,23 @@ class Verification:
         if theirs is None:
             self._lost(row, f"{customer.sync_state}, and not over there")
             return
-        ours = information(vars(customer))
+        ours = to_wire(vars(customer))
         for name in WIRE.keys() - ignoring:
             here, there = (normalise(WIRE[name], values[WIRE[name]]) for values in (ours, theirs))
             if here != there:
                 self._lost(row, f"{name} is {here!r} here and {there!r} there")
 
     def _check_edits(self, row: str, customer: Customer) -> None:
-        """What a colleague edited in a field that no writer touched is here now."""
-        for name in UNTOUCHED:
+        """What a colleague edited in a field that nobody wrote here is here now."""
+        for name in UNTOUCHED if kept_from_tools(row) else ():
             edits = [edit for edit in self.edits if (edit.tag, edit.name) == (row, name)]
             if edits and getattr(customer, name) != edits[-1].value and not any(map(self._overwritten, edits)):
                 self._lost(row, f"a colleague's {name} {edits[-1].value!r} is {getattr(customer, name)!r}")
 
     def _overwritten(self, edit: Edit) -> bool:
-        """Whether it was made after the fetch, and before the update, of one exchange.
+        """Whether it was made after the fetch, and before the update, of one push.
 
-        The vendor has neither versions nor locks, so nobody can save that one: the first update after the edit carries
+        The vendor has neither versions nor locks, so that one cannot be saved: the first update after the edit carries
         the object as it was fetched before.
         """
         for earlier, later in pairwise(self.by_row[edit.tag]):
@@ -209,17 +297,17 @@ class Verification:
 
     def _overlaps(self) -> None:
         for row, requests in self.by_row.items():
-            for earlier, later in pairwise(requests):
+            for earlier, later in pairwise([request for request in requests if not request.late]):
                 # A request still unanswered has a client that still waits, for the log was closed by a last look.
                 if earlier.ended is None or later.began < earlier.ended:
                     self.suspects.add(row)
-                    self.findings.overlaps.append(f"{row}: {self.told(earlier)} and {self.told(later)}")
+                    self.findings.overlaps.append(f"{row}: {self.described(earlier)} and {self.described(later)}")
 
     def _check_log(self) -> None:
         for row, requests in self.by_row.items():
             for request in requests:
                 if request.method == "POST" and DUPLICATE in request.answer:
-                    # Nothing but the vendor's refusal kept this customer from being there twice.
+                    # Only the vendor's refusal kept this customer from being there twice.
                     self._twice(row, f"was about to be created again by #{request.number}")
         sent = {str(value) for request in self.vendor.log for value in request.body.values()}
         for value in sent & self.journals.rolled_back:
@@ -235,19 +323,19 @@ class Verification:
             if row is None and request.given_up and not request.body:
                 continue  # its client was killed while sending it, and the vendor never had all of it
             if row is None:
-                self.findings.other.append(f"nobody's request: {self.told(request)}")
+                self.findings.other.append(f"a request of no row: {self.described(request)}")
             else:
                 by_row[row].append(request)
         return by_row
 
-    def _check_told(self, log: Path) -> None:
+    def _check_leaked(self, log: Path) -> None:
         for line in log.read_text(errors="replace").splitlines():
             if MARK in line.lower():
-                self.findings.told.append(f"{log.name}: {line[:300]}")
+                self.findings.leaked.append(f"{log.name}: {line[:300]}")
 
     # What they share.
 
-    def told(self, request: Request) -> str:
+    def described(self, request: Request) -> str:
         """A request in words."""
         first = self.vendor.log[0].began
         ended = "unanswered" if request.ended is None else f"{request.ended - first:.3f}"

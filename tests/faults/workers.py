@@ -27,7 +27,7 @@ def _be_worker(options: list[str], clock: int, log: str) -> None:
     os.dup2(file, 1)
     os.dup2(file, 2)
     if clock:
-        # Only what is told by a clock is wrong; what is measured (the monotonic clock) is right, as on any machine.
+        # Only what is read from a clock is wrong; what is measured (the monotonic clock) is right, as on any machine.
         time_machine.travel(datetime.now(UTC) + timedelta(seconds=clock), tick=True).start()
     from .app import app
 
@@ -71,7 +71,7 @@ class Worker:
             self._process.terminate()
 
     def kill(self) -> None:
-        """Kill the whole tree; nobody in it hears of it before."""
+        """Kill the whole tree; no process in it is warned."""
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:

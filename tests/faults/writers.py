@@ -1,7 +1,9 @@
 """Our side under fault: processes that save the same rows in every way there is, and keep a journal of what they wrote.
 
-Each pushed field has one owner among the writers, so "the last value committed" is well defined, while the rows are
-everybody's: a stale instance of one writer meets what the others and the engine wrote.
+Each pushed field has one owner among the writers, while the rows are everybody's: a stale instance of one writer meets
+what the others and the engine wrote. Half of the writers are strangers: half of their writes are those of tools that
+write whole rows, see :mod:`.strangers`. The journal has the moments between which each write was committed, so the last
+one is known.
 """
 
 from __future__ import annotations
@@ -19,14 +21,17 @@ from django_twocheckout.models import Customer
 
 from . import constants
 from .schedule import Plan
+from .strangers import Strangers, values_of
 
 #: In every value, so that a log that has one of them gives itself away.
 MARK = "zqxv"
-OWNED = [("city", "phone"), ("fax", "state"), ("zip", "last_name")]
+OWNED = [("city", "phone"), ("fax", "state"), ("zip", "last_name"), ("company", "first_name")]
+#: Writers that also write as other tools do.
+STRANGERS = (1, 3)
 #: May be erased; the others are required over there.
 OPTIONAL = frozenset({"phone", "fax", "state"})
-#: No writer touches these after the row was created.
-UNTOUCHED = ("address1", "first_name", "email")
+#: No writer changes these after the row was created, but tools bring back what was there earlier.
+UNTOUCHED = ("address1", "email")
 
 REFUSED = "INVALID"
 
@@ -34,6 +39,11 @@ REFUSED = "INVALID"
 def tag(number: int) -> str:
     """Stands in ``address2``, here and over there, and never changes: by it a row is known."""
     return f"row {number:03}"
+
+
+def kept_from_tools(row: str) -> bool:
+    """Whether no tool writes this row. What a colleague changes over there must be found in such rows."""
+    return int(row.split()[1]) % 3 == 0
 
 
 class RolledBack(Exception):
@@ -49,6 +59,7 @@ class Writer:
         self.owned = OWNED[number]
         self.made = 0
         self.kept: list[Customer] = []
+        self.tools = Strangers(self.chance) if number in STRANGERS else None
         self.journal = journal.open("w")
         self.began = time.monotonic()
 
@@ -95,12 +106,12 @@ class Writer:
             else:
                 new[0].save(force_insert=True)
 
-        names = sorted(Customer.PUSHED_FIELDS)
-        self.insist(write, [(c.address2, name, getattr(c, name)) for c in new for name in names], "created")
+        self.insist(write, [value for customer in new for value in values_of(customer)], "created")
 
     def new_customer(self, number: int) -> Customer:
         refused = number in self.plan.refused[:2]
         return Customer(
+            account=self.plan.accounts[number // 4 % len(self.plan.accounts)],
             first_name=self.value(),
             last_name=self.value(),
             company=self.value() if number in self.plan.refused else "",
@@ -119,10 +130,43 @@ class Writer:
         keys = self.keys()
         if not keys:
             return
+        if self.tools and self.chance.random() < 0.5:
+            self.write_as_a_tool(self.tools, self.chance.choice(keys))
+            return
         ways = [self.save, self.save_stale, self.update, self.update_in_bulk, self.save_twice, self.burst]
         ways += [self.roll_back, self.change_reference]
         way = self.chance.choices(ways, [30, 25, 15, 5, 8, 6, 6, 3])[0]
         way(self.chance.choice(keys))
+
+    def write_as_a_tool(self, tools: Strangers, pk: int) -> None:
+        """Bring back another row as it was, or save an old value, or claim that a change was pushed already."""
+        customer = self.load(pk)
+        if customer is None:
+            return
+        if not kept_from_tools(customer.address2):
+            tools.keep(customer)
+        way = self.chance.choices([self.bring_back, self.revert_field, self.lie], [3, 1, 1])[0]
+        way(tools, customer)
+
+    def bring_back(self, tools: Strangers, customer: Customer) -> None:
+        if found := tools.write():
+            write, values = found
+            self.insist(write, values)
+
+    def lie(self, tools: Strangers, customer: Customer) -> None:
+        name, value = self.owned[0], self.value()
+        lies = {"sync_state": "synced", "acknowledged": {}, "in_doubt": [], "lease_expires_at": None, name: value}
+        rows = Customer.objects.filter(pk=customer.pk)
+        self.insist(lambda: rows.update(**lies), [(customer.address2, name, value)])
+
+    def revert_field(self, tools: Strangers, customer: Customer) -> None:
+        name = self.chance.choice(self.owned)
+        earlier = [getattr(old, name) for old in tools.stale if old.pk == customer.pk]
+        value = self.chance.choice(earlier or [""])
+        if not value or value == getattr(customer, name):
+            return  # save() writes only what was changed
+        setattr(customer, name, value)
+        self.insist(customer.save, [(customer.address2, name, value)])
 
     def save(self, pk: int) -> None:
         customer = self.load(pk)
@@ -188,7 +232,7 @@ class Writer:
         self.kept = [kept for kept in self.kept if kept is not customer]
 
     def change_reference(self, pk: int | None) -> None:
-        """Our own reference may change too, perhaps while nobody knows whether the customer is over there already."""
+        """Our own reference may change too, perhaps while it is unknown whether 2Checkout has the customer already."""
         customer = self.load(pk)
         if not customer or self.number != 0 or self.chance.random() < 0.5:
             return
@@ -239,18 +283,19 @@ class Writer:
 
     def insist(self, write: Callable[[], Any], values: list[tuple[str, str, str]], state: str = "committed") -> None:
         """Write until the database has taken it, as an application would; then it is certain what was committed."""
-        give_up = time.monotonic() + 60
+        first = time.monotonic()
         while True:
             began = time.monotonic()
             try:
                 write()
             except (DatabaseError, InterfaceError) as error:
                 connection.close()
-                if time.monotonic() > give_up:
-                    return self.note("uncertain", values, error=str(error))
+                if time.monotonic() > first + 60:
+                    return self.note("uncertain", values, began=first, error=str(error))
                 time.sleep(0.05)
             else:
-                return self.note(state, values, seconds=time.monotonic() - began)
+                ended = time.monotonic()
+                return self.note(state, values, began=first, ended=ended, seconds=ended - began)
 
     def note(self, state: str, values: list[tuple[str, str, str]], **more: Any) -> None:
         self.journal.write(json.dumps({"state": state, "values": values, **more}) + "\n")

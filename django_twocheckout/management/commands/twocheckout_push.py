@@ -1,4 +1,4 @@
-"""``manage.py twocheckout_push``: the sweep for cron or a shell, and the way to retry, verify or preview."""
+"""``manage.py twocheckout_push``: the sweep for cron or a shell, and a shell's door to retry, verify and preview."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from ... import sync
-from ...managers import CustomerQuerySet
-from ...models import Source, SyncState
-from ..terminal import RowsCommand, keys
+from ...flows.many import KeySource
+from ...flows.plan import plans
+from ...flows.push import unmarked_changes
+from ...models import CustomerQuerySet, Presence, Source, SyncState
+from ..base import RowsCommand, keys
 
 
 class Command(RowsCommand):
@@ -40,29 +42,29 @@ class Command(RowsCommand):
             raise CommandError("Give primary keys, or --all or --verify, not both.")
         asked: dict[str, Any] = {"database": self.database, "source": Source.COMMAND}
         if self.options["verify"] and not self.options["dry_run"]:
-            unseen = islice(sync.unseen(self.database), self.options["limit"])
-            found = sum(1 for pk in unseen if customers.filter(pk=pk).mark_pending())
+            unmarked = islice(unmarked_changes(self.database), self.options["limit"])
+            found = sum(customers.filter(pk=pk).mark_pending() for pk in unmarked)
             if not self.options["json"]:
                 self.stdout.write(f"Found changed without a mark: {found}.")
         if named:
             wanted = customers.filter(pk__in=self.named(customers))
         elif every:
-            wanted = customers.exclude(sync_state=SyncState.SYNCED)
+            wanted = customers.exclude(sync_state=SyncState.SYNCED).filter(presence=Presence.THERE)
         else:
             wanted = customers.due()
         if self.options["dry_run"]:
             return self._plan(wanted)
         if named or every:
-            return self.work(wanted, partial(sync.push_each, sync.Keys(keys(wanted)), **asked))
+            return self.work(wanted, partial(sync.push_each, KeySource(keys(wanted)), **asked))
         return self.work(wanted, partial(sync.push_pending, **asked))
 
     def _plan(self, wanted: CustomerQuerySet) -> None:
-        """Say what would be done, line by line: there may be a million."""
+        """Print the plan line by line: there may be a million rows."""
         pks = keys(wanted.order_by())
         if self.options["verify"]:
-            pks = chain(sync.unseen(self.database), pks)
+            pks = chain(unmarked_changes(self.database), pks)
         count, as_json = 0, self.options["json"]
-        for plan in islice(sync.plans(pks, database=self.database), self.options["limit"]):
+        for plan in islice(plans(pks, database=self.database), self.options["limit"]):
             line = json.dumps(vars(plan), default=str) if as_json else str(plan)
             self.stdout.write(f"{',' if count else '['}{line}" if as_json else line)
             count += 1

@@ -1,57 +1,145 @@
-"""``manage.py twocheckout_status``: whether customers flow to 2Checkout, for people and for monitors."""
+"""``manage.py twocheckout_status``: prints ``sync.status`` for people and for monitors."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.utils.timesince import timesince
 
 from ... import sync
-from ..terminal import paused_words
+from ...conf import ConfigurationError
+from ...exceptions import AnotherMerchantCode, SendingDisabled
+from ...flows.notifications import Notifications, overview
+from ...flows.status import failed_keys
+from ...models import SyncState
+from ...spans import span
+from ..base import how_to_confirm, paused_words
+
+#: Keys of failed customers in the JSON.
+MOST_KEYS = 1000
 
 
 class Command(BaseCommand):
-    help = "Show how many customers are in step with 2Checkout, what holds the others up, and whether the sweep runs."
+    help = (
+        "Show how many customers are in step with 2Checkout, what holds the others up, and whether the sweep runs. "
+        "Ends with 1 while an account is paused, or while something waits and nobody has moved for long."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print it as JSON.")
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The database's alias.")
         parser.add_argument(
+            "--account", metavar="NAME", help="Only this merchant account, by its name in the settings."
+        )
+        parser.add_argument("--resume", action="store_true", help="First end the pause.")
+        parser.add_argument(
+            "--confirm",
+            metavar="CODE",
+            help="With --resume: the merchant code in the settings, to say that these customers belong to it although "
+            "2Checkout acknowledged them under another one.",
+        )
+        parser.add_argument(
             "--max-age", type=float, metavar="SECONDS", help="End with 1 if a customer has been pending for longer."
         )
+        parser.add_argument("--max-failed", type=int, metavar="N", help="End with 1 if more customers have failed.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         if options["database"] not in connections:
             raise CommandError(f"There is no database {options['database']!r}.")
         if options["max_age"] is not None and not 0 <= options["max_age"] < float("inf"):
             raise CommandError("--max-age must be a number of seconds.")
-        status = sync.status(options["database"])
+        if options["max_failed"] is not None and options["max_failed"] < 0:
+            raise CommandError("--max-failed must be 0 or more.")
+        if options["confirm"] is not None and not options["resume"]:
+            raise CommandError("--confirm goes with --resume.")
+        if options["resume"]:
+            try:
+                sync.resume(options["account"], confirm=options["confirm"], database=options["database"])
+            except (AnotherMerchantCode, ConfigurationError) as error:
+                raise CommandError(error.words if isinstance(error, AnotherMerchantCode) else str(error)) from error
+        status = sync.status(options["account"], database=options["database"])
         if options["json"]:
-            self.stdout.write(json.dumps(status.as_dict(), default=str))
-        else:
+            facts = {
+                **status.as_dict(),
+                "failed_keys": list(failed_keys(MOST_KEYS, options["account"], database=options["database"])),
+                "notifications": [asdict(one) for one in self._notified(options)],
+            }
+            self.stdout.write(json.dumps(facts, default=_as_json))
+        elif options["verbosity"]:
             self._show(status)
-        age = status.oldest_pending_seconds
-        if options["max_age"] is not None and age is not None and age > options["max_age"]:
-            raise CommandError(f"A customer has been pending for {age:.0f} seconds.")
+            for one in self._notified(options):
+                last = f"{span(one.last, status.now)} ago" if one.last else "never"
+                self.stdout.write(f"Last notification ({one.account}): {last}. Forged in the last day: {one.forged}.")
+        if wrong := _wrong(status, options["max_age"], options["max_failed"]):
+            raise CommandError(" ".join(wrong))
+
+    def _notified(self, options: dict[str, Any]) -> list[Notifications]:
+        try:
+            every = overview(options["account"], database=options["database"])
+        except ConfigurationError:
+            return []
+        return [one for one in every if one.are_expected]
 
     def _show(self, status: sync.Status) -> None:
         write = self.stdout.write
         for state, count in status.counts.items():
             write(f"{state:<10}{count}")
+        if status.gone:
+            write(f"{'gone':<10}{status.gone}")
         write(f"{'due now':<10}{status.due}")
         write(f"{'in flight':<10}{status.in_flight}")
         if status.oldest_pending:
-            write(f"The oldest pending one has been so for {timesince(status.oldest_pending, status.now)}.")
+            write(f"The oldest pending one has been so for {span(status.oldest_pending, status.now)}.")
         for code, count in status.failures.items():
             write(f"Failed with {code}: {count}")
-        if status.paused_until:
+        if not status.enabled:
+            write(self.style.WARNING(SendingDisabled().words))
+        for account, count in status.unknown_accounts.items():
+            write(self.style.WARNING(f"The settings have no account {account!r}: {_customers(count)} waiting."))
+        if status.to_confirm:
+            write(self.style.WARNING(status.pause_reason))
+            for account in status.to_confirm:
+                write(f"  {how_to_confirm(account)}")
+        elif status.paused_until:
             tried = "The account is to be tried again after:"
-            write(self.style.WARNING(paused_words(status.paused_until) if status.paused_now else tried))
+            write(
+                self.style.WARNING(
+                    paused_words(status.paused_account, status.paused_until) if status.paused_now else tried
+                )
+            )
             write(f"  {status.pause_reason}")
-        swept = f"{timesince(status.swept_at, status.now)} ago" if status.swept_at else "never"
+        swept = f"{span(status.swept_at, status.now)} ago" if status.swept_at else "never"
         write(f"Last sweep: {swept}.")
+        seen = f"{span(status.worked_at, status.now)} ago" if status.worked_at else "never"
+        write(f"A worker was last seen: {seen}.")
         if status.sweep_is_late:
             write(self.style.WARNING("Does celery beat run? See “Install” in the README of django-twocheckout."))
+
+
+def _wrong(status: sync.Status, max_age: float | None, max_failed: int | None) -> list[str]:
+    """What a monitor has to tell somebody, in sentences."""
+    wrong, age, failed = [], status.oldest_pending_seconds, status.counts[SyncState.FAILED]
+    if status.to_confirm:
+        wrong.append("A person must confirm the merchant code.")
+    elif status.paused_now:
+        wrong.append(f"The account {status.paused_account!r} is paused.")
+    if status.standstill:
+        seen = f"for {span(status.worked_at, status.now)}" if status.worked_at else "ever"
+        wrong.append(f"Nobody has moved {seen}: is a worker running? Is beat or cron running?")
+    if max_age is not None and age is not None and age > max_age:
+        wrong.append(f"A customer has been pending for {age:.0f} seconds.")
+    if max_failed is not None and failed > max_failed:
+        wrong.append(f"{_customers(failed)} failed.")
+    return wrong
+
+
+def _customers(count: int) -> str:
+    return "1 customer" if count == 1 else f"{count} customers"
+
+
+def _as_json(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

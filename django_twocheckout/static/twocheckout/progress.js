@@ -23,16 +23,21 @@
   function update(page) {
     const fresh = page.querySelector("#tco-job");
     const shown = document.querySelector("#tco-job");
-    // Element by element, so that a screen reader hears only what has changed, and nobody loses the focus.
+    // Element by element, so that a screen reader hears only what has changed, and the focus stays.
     const focused = shown.contains(document.activeElement);
     const words = shown.querySelector("[role=status]");
     words.innerHTML = fresh.querySelector("[role=status]").innerHTML;
-    shown.querySelector("progress").value = fresh.querySelector("progress").value;
+    const bar = shown.querySelector("progress");
+    bar.value = fresh.querySelector("progress").value;
+    bar.className = fresh.querySelector("progress").className;
     if (!fresh.hasAttribute("data-live") || !focused) {
       fresh.replaceChild(words, fresh.querySelector("[role=status]"));
       shown.replaceWith(fresh);
     }
-    if (!fresh.hasAttribute("data-live")) document.querySelector("#tco-job-buttons")?.remove();
+    if (!fresh.hasAttribute("data-live")) {
+      const buttons = page.querySelector("#tco-job-buttons");
+      document.querySelector("#tco-job-buttons")?.replaceWith(...(buttons ? [buttons] : []));
+    }
   }
 
   follow();

@@ -21,7 +21,9 @@ class Migration(migrations.Migration):
                 (
                     "customer",
                     models.OneToOneField(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="account", to="twocheckout.customer"
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shop_account",
+                        to="twocheckout.customer",
                     ),
                 ),
             ],

@@ -1,0 +1,1 @@
+"""What the pages show: facts in, words and drawings out."""

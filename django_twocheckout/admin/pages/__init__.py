@@ -1,0 +1,10 @@
+"""The pages of the customers' admin, one class for each. ``CustomerAdmin.pages`` lists them."""
+
+from .add import AddPage
+from .cards import CardsPage
+from .compare import ComparePage
+from .link import LinkPage
+from .push_pull import PushAndPull
+from .status import StatusPage
+
+__all__ = ["AddPage", "CardsPage", "ComparePage", "LinkPage", "PushAndPull", "StatusPage"]

@@ -1,0 +1,117 @@
+"""Makes the sessions of requests, gives them guarded connections, and sends with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager, ProxyManager
+from urllib3.exceptions import HTTPError
+
+from .. import __version__
+from .deadlines import Call
+from .log_filter import keep_addresses_out_of_logs
+from .network_errors import connection_failure
+from .transport import GUARDED_POOLS
+
+_USUAL_POOLS = PoolManager().pool_classes_by_scheme
+
+
+def new_session(base_url: str) -> requests.Session:
+    """A session with the proxies and certificates that the environment names."""
+    session = requests.Session()
+    session.headers["User-Agent"] = f"django-twocheckout/{__version__}"
+    # requests looks proxies, certificates and netrc up again for every call, at a third of the call's cost.
+    environment = session.merge_environment_settings(base_url, {}, None, None, None)
+    session.trust_env = False
+    session.proxies = environment["proxies"]
+    session.verify = environment["verify"]
+    keep_addresses_out_of_logs(base_url)
+    return session
+
+
+def guarded(session: requests.Session, base_url: str) -> requests.Session:
+    """The same session with guarded connections and without a memory for cookies and answers.
+
+    A transport adapter of the project's own keeps its connections where these are not urllib3's usual ones.
+    """
+    adapter = session.get_adapter(base_url)
+    manager = getattr(adapter, "poolmanager", None)
+    if type(adapter) is HTTPAdapter:
+        session.mount(base_url, _GuardedAdapter())
+    elif isinstance(manager, PoolManager) and manager.pool_classes_by_scheme is _USUAL_POOLS:
+        _guard(manager)
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers["Accept"] = "application/json"  # 2Checkout answers nothing else
+    # A project may have installed a cache for all its requests, and a pull must not be old.
+    session.headers["Cache-Control"] = "no-store"
+    return session
+
+
+def _guard(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = GUARDED_POOLS
+
+
+class _GuardedAdapter(HTTPAdapter):
+    """The usual adapter, with guarded connections."""
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: object) -> None:
+        super().init_poolmanager(connections, maxsize, block, **options)
+        _guard(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **options: object) -> PoolManager:
+        manager: PoolManager = super().proxy_manager_for(proxy, **options)
+        if type(manager) is ProxyManager:  # a SOCKS proxy's has connections of its own kind
+            _guard(manager)
+        return manager
+
+
+def prepared(
+    route: str,
+    session: requests.Session,
+    method: str,
+    url: str,
+    query: Mapping[str, str] | None,
+    body: bytes | None,
+) -> requests.PreparedRequest:
+    """The request, not signed yet. Raises ConnectionFailed if an address or a header cannot be read."""
+    content = {"Content-Type": "application/json"} if body is not None else {}
+    request = requests.PreparedRequest()
+    try:
+        headers = {**session.headers, **content}
+        request.prepare(method, url, headers, data=body, params=query, hooks=session.hooks)
+    except (requests.RequestException, HTTPError, ValueError) as error:
+        raise connection_failure(route, error, False) from None
+    request.hooks["response"].append(_forget_location)
+    return request
+
+
+def _forget_location(response: requests.Response, *arguments: object, **options: object) -> None:
+    """Redirects are not followed. But requests would parse their target, and read the whole body first."""
+    response.headers.pop("Location", None)
+
+
+def send(
+    route: str,
+    session: requests.Session,
+    request: requests.PreparedRequest,
+    timeout: tuple[float, float],
+    call: Call,
+) -> requests.Response:
+    """Send the request and wait for the answer's head. Raises ConnectionFailed."""
+    try:
+        # session.request() would merge settings of the session into each request, at a sixth of the whole cost.
+        return session.send(
+            request,
+            timeout=timeout,
+            allow_redirects=False,  # a redirect would carry the signature elsewhere, or lose the body
+            stream=True,
+            proxies=session.proxies,
+            verify=session.verify,
+            cert=session.cert,
+        )
+    except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+        raise connection_failure(route, error, call.sent) from None

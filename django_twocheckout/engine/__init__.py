@@ -1,0 +1,1 @@
+"""How a push and a pull are done: claim, admit, reconcile, decide, settle, report. Private to ``flows``."""

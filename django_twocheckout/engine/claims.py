@@ -1,0 +1,252 @@
+"""Claims rows by lease, so that one worker at a time works on a customer at 2Checkout. Also releases them.
+
+A claim is a conditional UPDATE by the database's clock. It works alike on every database, and holds no lock and no
+transaction during HTTP. No statement waits for a locked row, so none can deadlock with the project's transactions.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import JSONArray, JSONObject
+
+from ..client import checked_timeout
+from ..conf import conf
+from ..models import (
+    IN_TURN,
+    Customer,
+    CustomerQuerySet,
+    Presence,
+    Source,
+    SyncState,
+    Verb,
+    attempts,
+    clock_of,
+    database_now,
+    has_row_locks,
+    lock_rows,
+    with_clock,
+)
+from ..redaction import RedactedDict, redacted
+from ..wire import OWNED_BY_2CHECKOUT, to_wire, wire_names
+from .database import durable, lock_free, retry_lost_connection
+from .records import Claim, Key, ModelValues
+
+#: Seconds until an unstarted claim is released.
+START_SECONDS = 60.0
+#: Seconds of a lease beyond the longest chain of requests, for the result to be written.
+SLACK_SECONDS = 30.0
+#: The longest chain: look up, find out what "not found" looks like, create, look up again, update.
+MOST_REQUESTS = 6
+
+_PUSHED = sorted(Customer.PUSHED_FIELDS)
+_READ = [
+    "pk", "account", "lease", "sync_state", "failed_attempts", "customer_reference", "presence", "acknowledged",
+    "shown", "written", "pulled_at", *OWNED_BY_2CHECKOUT, *_PUSHED
+]  # fmt: skip
+
+#: A row as ``values()`` reads it.
+Row = RedactedDict[str, Any]
+
+
+def request_seconds() -> float:
+    """The most seconds of one request with its answer, by the settings of the most patient account."""
+    return max(sum(checked_timeout(conf.of(account).TIMEOUT)) for account in conf.aliases())
+
+
+def lease_seconds() -> float:
+    """Seconds of a lease: the wait to start, the longest chain of requests, and some slack."""
+    return START_SECONDS + MOST_REQUESTS * request_seconds() + SLACK_SECONDS
+
+
+def claim(
+    customers: CustomerQuerySet,
+    verb: Verb,
+    *,
+    source: Source | None = None,
+    user: object = "",
+    wait: bool = True,
+) -> list[Claim]:
+    """Claim the rows without a live claim.
+
+    A claim for a push first writes the values to be sent into ``in_doubt``, and that the row was tried. If this worker
+    dies, the next one knows what 2Checkout may have, and looks the customer up instead of creating it twice.
+
+    *source*: who asked; None for a save, or for a retry after a failed attempt. *wait*: try again for a
+    moment if all of them are locked right now.
+    """
+    seconds = lease_seconds()
+    for _attempt in attempts():
+        began = time.monotonic()
+        rows = _claim_rows(customers.db, customers, verb is Verb.PUSH, seconds)
+        if rows or not wait or not customers.unclaimed().exists():
+            break
+    user = str(getattr(user, "pk", user))
+    until = began + seconds - request_seconds()
+    claims = [_as_claim(row, customers.db, verb, source, user, began=began, send_by=until) for row in rows]
+    return _with_another(claims) if any(map(_is_looked_up, claims)) else claims
+
+
+def _is_looked_up(claim: Claim) -> bool:
+    """Whether it may matter what 2Checkout answers for a customer that it does not have."""
+    return claim.verb is Verb.PULL or claim.failed_attempts > 0 or (claim.reference is None and not claim.untried)
+
+
+def _with_another(claims: list[Claim]) -> list[Claim]:
+    """The claims, each with the reference of another customer that 2Checkout has, if a synced row has one."""
+    synced = Customer.objects.using(claims[0].database).filter(sync_state=SyncState.SYNCED, presence=Presence.THERE)
+    known = dict(synced.exclude(customer_reference=None).order_by().values_list("pk", "customer_reference")[:2])
+    others = [next((there for pk, there in known.items() if pk != claim.pk), None) for claim in claims]
+    return [replace(claim, another=other) for claim, other in zip(claims, others, strict=True)]
+
+
+def peek(customers: CustomerQuerySet) -> list[Claim]:
+    """The rows as a push would claim them, without a lease. Nothing may be sent with these claims."""
+    rows = _read(customers.order_by("pk"), "in_doubt")
+    return [_as_claim(row, customers.db, Verb.PUSH, None, "", began=0.0, send_by=0.0) for row in rows]
+
+
+@retry_lost_connection
+def _claim_rows(database: str, customers: CustomerQuerySet, is_push: bool, seconds: float) -> list[Row]:
+    pks = None if has_row_locks(database) else list(customers.values_list("pk", flat=True))
+    if pks == []:
+        return []
+    leases = Leases(uuid.uuid4().hex, uuid.uuid4().hex, uuid.uuid4().hex)
+    # Durable: the values in doubt must survive a rollback of any outer transaction.
+    with durable(database):
+        if pks is None:
+            pks = lock_rows(customers)
+        count = _lease(database, pks, leases, is_push, seconds)
+        claimed = Customer.objects.using(database).filter(pk__in=pks, lease__in=leases)
+        rows = list(_read(claimed.order_by(*IN_TURN)))
+        in_doubt: RedactedDict[Key, list[ModelValues]] = RedactedDict()
+        if count < len(pks):
+            in_doubt.update(claimed.filter(lease=leases.uncertain).values_list("pk", "in_doubt"))
+        for row in rows:
+            row["untried"] = row["lease"] == leases.untried
+            row["in_doubt"] = in_doubt.get(row["pk"], [])
+            values = _pushed_values(row)
+            if is_push and row["pk"] in in_doubt and values not in row["in_doubt"]:
+                one = Customer.objects.using(database).filter(pk=row["pk"])
+                one.update_unmarked(in_doubt=[*row["in_doubt"], values])
+        return rows
+
+
+class Leases(NamedTuple):
+    """The names of the leases of one statement: by them its rows are known apart afterwards."""
+
+    #: Rows with nothing in doubt. Of these, those with a reference that was just made here.
+    clean: str
+    untried: str
+    #: Rows with values in doubt.
+    uncertain: str
+
+
+def _lease(database: str, pks: Sequence[Key], leases: Leases, is_push: bool, seconds: float) -> int:
+    """Lease the rows. Copy the values of rows with nothing in doubt into ``in_doubt``; returns the number of these."""
+    free = Customer.objects.using(database).filter(pk__in=pks).unclaimed()
+    columns = {"lease_expires_at": database_now() + timedelta(seconds=seconds), "changed_since_claim": False}
+    count = 0
+    if is_push:
+        # The database copies the values, so they need not be read first.
+        values = JSONArray(JSONObject(**{name: F(name) for name in _PUSHED}))
+        # The lease first: MySQL evaluates the columns in their order, each with those before it as they are then.
+        lease = Case(When(untried=True, then=Value(leases.untried)), default=Value(leases.clean))
+        count = free.filter(in_doubt=[]).update_unmarked(lease=lease, untried=False, in_doubt=values, **columns)
+        columns["untried"] = False
+    if count < len(pks):
+        free.update_unmarked(lease=leases.uncertain, **columns)
+    return count
+
+
+def _read(customers: CustomerQuerySet, *names: str) -> Iterable[Row]:
+    """What a claim needs of the rows, with the database's clock."""
+    return map(RedactedDict, customers.values(*_READ, *names, now=database_now()))
+
+
+def _pushed_values(row: Row) -> ModelValues:
+    return RedactedDict({name: row[name] for name in _PUSHED})
+
+
+def _as_claim(
+    row: Row, database: str, verb: Verb, source: Source | None, user: str, *, began: float, send_by: float
+) -> Claim:
+    values = _pushed_values(row)
+    synced = row["sync_state"] == SyncState.SYNCED
+    return Claim(
+        pk=row["pk"],
+        database=database,
+        account=row["account"],
+        lease=row["lease"],
+        claimed_at=row["now"],
+        began=began,
+        start_by=began + START_SECONDS,
+        send_by=send_by,
+        failed_attempts=row["failed_attempts"],
+        verb=verb,
+        pending=row["sync_state"] == SyncState.PENDING,
+        gone=row["presence"] == Presence.GONE,
+        untried=row.get("untried", False),
+        reference=row["customer_reference"] or None,
+        local=to_wire(values),
+        values=values,
+        owned=RedactedDict({name: row[name] for name in OWNED_BY_2CHECKOUT}),
+        acknowledged=redacted(row["acknowledged"] or (values if synced else {})),
+        in_doubt=redacted(row["in_doubt"]),
+        shown=wire_names(row["shown"]) if row["shown"] else {},
+        written=wire_names(row["written"]) if row["written"] else {},
+        never_read=row["pulled_at"] is None,
+        source=source or (Source.RETRY if row["failed_attempts"] else Source.SAVE),
+        user=user,
+    )
+
+
+def due_in(customers: CustomerQuerySet) -> float | None:
+    """Seconds until the first unclaimed pending row is due, 0 if one is due. None without such a row."""
+    pending = customers.filter(sync_state=SyncState.PENDING, presence=Presence.THERE).unclaimed()
+    pending = pending.order_by("next_attempt_at")
+    first = with_clock(pending.only("next_attempt_at")).first()
+    return None if first is None else max((first.next_attempt_at - clock_of(first)).total_seconds(), 0.0)
+
+
+def ours(claim: Claim) -> CustomerQuerySet:
+    """The claimed row, while its lease is ours."""
+    customers = Customer.objects.using(claim.database)
+    return customers.filter(pk=claim.pk, lease=claim.lease, lease_expires_at__isnull=False)
+
+
+def release(claims: Iterable[Claim]) -> None:
+    """Release rows that were claimed and not started; nothing has happened to them."""
+    clean: dict[tuple[str, bool], list[Claim]] = defaultdict(list)
+    for claim in claims:
+        if claim.in_doubt:
+            _release(claim.database, [claim])  # each row with its own values in doubt
+        else:
+            clean[claim.database, claim.untried].append(claim)
+    for (database, _untried), together in clean.items():
+        _release(database, together)
+
+
+@retry_lost_connection
+def _release(database: str, claims: list[Claim]) -> None:
+    """Rows that stay locked keep their leases until these expire. With values in doubt they are looked up then."""
+    columns: dict[str, object] = {"lease_expires_at": None, "in_doubt": claims[0].in_doubt}
+    if claims[0].untried:  # as before, unless the project gave it another reference meanwhile
+        columns["untried"] = Case(When(changed_since_claim=False, then=True), default=False)
+    rows = Customer.objects.using(database).filter(lease__in={claim.lease for claim in claims})
+    left = {claim.pk for claim in claims}
+    for _attempt in attempts():
+        with transaction.atomic(using=database):
+            pks = lock_free(rows, left)
+            rows.filter(pk__in=pks).update_unmarked(**columns)
+        left -= pks
+        if not left or not rows.filter(pk__in=left).exists():
+            break

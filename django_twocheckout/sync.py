@@ -1,0 +1,54 @@
+"""The public functions and the types of what they take and return.
+
+Each function lives in :mod:`django_twocheckout.flows`; this module only re-exports them. What the app's own doors need
+beyond these they take from there.
+
+- ``push``, ``push_each``: our values to 2Checkout.
+- ``pull``, ``pull_each``: 2Checkout's values into our row.
+- ``sweep``, and its older name ``push_pending``: whatever is due, both ways.
+- ``find``, ``add``: customers without a row here.
+- ``link``: a row to another customer there, or to be created again.
+- ``compare``, ``resolve``: field by field, by a person.
+- ``cards``, ``delete_card``: the cards on file.
+- ``status``, ``resume``: the state of all customers, and the end of a pause.
+"""
+
+from .engine.records import Choice
+from .engine.summary import Summary
+from .flows.account import resume
+from .flows.add import Found, add, find
+from .flows.cards import cards, delete_card
+from .flows.compare import Difference, Resolution, compare, resolve
+from .flows.link import link
+from .flows.pull import pull, pull_each
+from .flows.push import push, push_each
+from .flows.status import Status, status
+from .flows.sweep import push_pending, sweep
+from .merge import Winner
+from .wire import Card
+
+__all__ = [
+    "Card",
+    "Choice",
+    "Difference",
+    "Found",
+    "Resolution",
+    "Status",
+    "Summary",
+    "Winner",
+    "add",
+    "cards",
+    "compare",
+    "delete_card",
+    "find",
+    "link",
+    "pull",
+    "pull_each",
+    "push",
+    "push_each",
+    "push_pending",
+    "resolve",
+    "resume",
+    "status",
+    "sweep",
+]

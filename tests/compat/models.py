@@ -1,0 +1,11 @@
+"""What a project registers with these packages."""
+
+from __future__ import annotations
+
+import reversion
+import simple_history
+
+from django_twocheckout.models import Customer
+
+reversion.register(Customer)
+simple_history.register(Customer, app="tests.compat")

@@ -1,0 +1,1 @@
+"""An app of a project with models of its own upon ours."""

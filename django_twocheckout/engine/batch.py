@@ -147,8 +147,8 @@ class Batch:
             self.exhausted = True
             return False
         self.note_code = not permit.code_noted
-        if permit.trial and self.pool.in_flight:
-            # Rows in flight were started before the circuit opened. Their results must not count as the trial's.
+        if permit.trial and (self.pool.in_flight or self.reconciled != self.locked):
+            # These rows were started before the circuit opened. Their results must not count as the trial's.
             admission.release(self.database, self.account, permit, 0)
             return False
         claims = self._claim(permit)
@@ -215,6 +215,8 @@ class Batch:
                     self.reconciled.append((claim, result))
             if self.reconciled or self.released:
                 break
+        if not self.released and not self.conf.RATE_LIMIT:
+            self._claim_enough()  # before settling, so that the threads have work meanwhile
         try:
             self._settle()
         finally:

@@ -34,6 +34,20 @@ def test_statements_are_few(twocheckout, configure, monkeypatch, django_assert_m
         assert sync.push_pending().pushed == 30
 
 
+@pytest.mark.usefixtures("many")
+def test_the_threads_have_work_while_results_are_settled(twocheckout, configure, monkeypatch):
+    configure(BATCH_SIZE=10, CONCURRENCY=2)
+    one, finish, in_flight = batch_of_due(), batch.finish, []
+
+    def noted(*given, **options):
+        in_flight.append(one.pool.in_flight)
+        return finish(*given, **options)
+
+    monkeypatch.setattr(batch, "finish", noted)
+    assert one.run().pushed == 30
+    assert in_flight[0] >= 10  # the next ten were claimed before
+
+
 def test_the_first_is_not_kept_waiting_by_a_long_queue(many, twocheckout, configure):
     configure(BATCH_SIZE=5, CONCURRENCY=1)
     push_due(many[-1].pk)

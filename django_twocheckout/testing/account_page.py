@@ -12,7 +12,7 @@ PATH = "/myaccount/"
 
 _PAGE = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>A shopper's account</title></head>
+<head><meta charset="utf-8"><link rel="icon" href="data:,"><title>A shopper's account</title></head>
 <body><h1>A shopper's account at the fake 2Checkout</h1><p>{}</p></body>
 </html>
 """

@@ -182,6 +182,24 @@ def test_link__to_none__never_makes_a_twin(pushed, twocheckout):
     assert len(twocheckout.customers) == 1
 
 
+def test_link__to_none__forgets_our_last_writes_too(pushed, twocheckout):
+    """They were writes to another customer, so what the one found now shows is no echo of them."""
+    reference, ours = pushed.customer_reference, pushed.external_customer_reference
+    change(pushed, city="Paris")
+    sync.push(pushed)
+    assert pushed.written
+    before = {**twocheckout.customer(reference), "City": "London"}
+    twocheckout.forget(reference)
+    del before["CustomerReference"]
+    again = twocheckout.add_customer(**before)
+    sync.link(pushed, None)
+    assert pushed.written == {}
+
+    sync.push(pushed)
+    assert (pushed.sync_state, pushed.customer_reference, pushed.city) == ("synced", again, "Paris")
+    assert twocheckout.customer(ours)["City"] == "Paris"
+
+
 def test_link__to_none__without_a_reference_of_ours(twocheckout, db):
     row = sync.add(twocheckout.add_customer(**{**GRACE, "ExternalCustomerReference": None}))
     with pytest.raises(RequestRejected, match="not created again"):

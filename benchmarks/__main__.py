@@ -21,7 +21,11 @@ from .lab import Lab
 from .report import write
 
 HERE = Path(__file__).resolve().parent
-MEASURES = ["save", "broker", "rate", "saves", "backfill", "memory", "scale"]
+#: By name, the module.
+MEASURES = {
+    **{name: name for name in ("save", "broker", "rate", "saves", "backfill", "memory", "scale")},
+    "import": "importing",
+}
 
 
 def main() -> int:
@@ -44,7 +48,7 @@ def main() -> int:
     try:
         for name in chosen:
             try:
-                rows.extend(import_module(f"{__package__}.measures.{name}").run(lab))
+                rows.extend(import_module(f"{__package__}.measures.{MEASURES[name]}").run(lab))
             except Exception:
                 rows.append(lab.failed(name))
     except KeyboardInterrupt:

@@ -24,7 +24,7 @@ from .vendor import signature
 WARM_UP = 5
 
 
-def push(session: requests.Session, url: str, number: int, *, tuned: bool, reads: bool) -> None:
+def push(session: requests.Session, url: str, number: int, *, tuned: bool, reads: bool, writes: bool = True) -> None:
     url = f"{url}customers/{FIRST_REFERENCE + number}/"
 
     def headers() -> dict[str, str]:
@@ -32,6 +32,8 @@ def push(session: requests.Session, url: str, number: int, *, tuned: bool, reads
 
     if reads:
         session.get(url, headers=headers(), timeout=30).json()
+    if not writes:
+        return
     if tuned:
         body = json.dumps(information(number)).encode()
         response = session.put(url, data=body, headers=headers() | {"Content-Type": "application/json"}, timeout=30)
@@ -48,11 +50,11 @@ def work(given: argparse.Namespace, process: int, barrier: multiprocessing.Barri
             session.verify = os.environ.get("REQUESTS_CA_BUNDLE", True)
         everybody = given.processes * given.threads
         for _ in range(WARM_UP):
-            push(session, given.url, thread, tuned=given.tuned, reads=given.reads)
+            push(session, given.url, thread, tuned=given.tuned, reads=given.reads, writes=not given.only_reads)
         barrier.wait()  # all are warm
         barrier.wait()  # and the vendor counts from here on
         for number in range(process * given.threads + thread, given.count, everybody):
-            push(session, given.url, number, tuned=given.tuned, reads=given.reads)
+            push(session, given.url, number, tuned=given.tuned, reads=given.reads, writes=not given.only_reads)
 
     threads = [threading.Thread(target=loop, args=(thread,)) for thread in range(given.threads)]
     for thread in threads:
@@ -69,8 +71,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--tuned", action="store_true")
     parser.add_argument("--reads", action="store_true")
+    parser.add_argument("--only-reads", action="store_true")
     parser.add_argument("--vendor-port", type=int, required=True)
     given = parser.parse_args()
+    given.reads |= given.only_reads
     fork = multiprocessing.get_context("fork")
     barrier = fork.Barrier(given.processes * given.threads + 1)
     processes = [fork.Process(target=work, args=(given, number, barrier)) for number in range(given.processes)]

@@ -15,14 +15,19 @@ import json
 import ssl
 import time
 from array import array
+from datetime import date
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 from .customers import FIRST_CREATED, FIRST_REFERENCE, information
 
 MERCHANT_CODE = "BENCHMARK"
 SECRET_KEY = "only-for-the-benchmarks"
 PATH = "/rest/6.0/customers/"
+SEARCH = "/rest/6.0/subscriptions/"
+#: The subscriptions were bought on these days, in the order of their customers.
+FIRST_DAY, DAYS = date(2024, 1, 1), 500
 
 
 @lru_cache(maxsize=1024)
@@ -45,6 +50,8 @@ class Vendor:
         self.changed: dict[str, dict[str, Any]] = {}
         self.by_external_reference: dict[str, str] = {}
         self.created = 0
+        #: So many of the customers have a subscription.
+        self.subscribers = 0
         self.connections = 0
         self.reset()
 
@@ -61,6 +68,8 @@ class Vendor:
             return 401, {"error_code": "AUTHENTICATION_ERROR", "message": "Authentication failed"}
         self.times.append(time.monotonic())
         self.methods[method] += 1
+        if path.startswith(SEARCH):
+            return 200, self._page(dict(parse_qsl(path.partition("?")[2])))
         reference = path[len(PATH) :].partition("?")[0].rstrip("/")
         if method == "POST":
             customer = json.loads(body)
@@ -80,6 +89,27 @@ class Vendor:
         self._wrote(self.changed[number]["ExternalCustomerReference"])
         return 200, True
 
+    def _page(self, query: dict[str, str]) -> dict[str, Any]:
+        """A page of the subscriptions bought in the days that are asked for."""
+        after, before = (query.get(f"Purchased{side}") or query.get(f"Modified{side}") for side in ("After", "Before"))
+        first = self._bought_before(date.fromisoformat(after)) if after else 0
+        last = self._bought_before(date.fromisoformat(before), including=1) if before else self.subscribers
+        size = int(query["Limit"])
+        start = first + (int(query["Page"]) - 1) * size
+        items = [
+            {
+                "SubscriptionReference": f"SUB{number}",
+                "AvangateCustomerReference": FIRST_REFERENCE + number,
+                "ExternalCustomerReference": f"dj-benchmark-{number}",
+            }
+            for number in range(start, min(start + size, last))
+        ]
+        return {"Items": items, "Pagination": {"Page": int(query["Page"]), "Limit": size, "Count": last - first}}
+
+    def _bought_before(self, day: date, including: int = 0) -> int:
+        days = min(max((day - FIRST_DAY).days + including, 0), DAYS)
+        return days * self.subscribers // DAYS
+
     def _wrote(self, reference: str) -> None:
         self.writes[reference] = self.writes.get(reference, 0) + 1
 
@@ -95,6 +125,8 @@ class Vendor:
         """What the benchmark asks for, beside the API."""
         if path == "/latency":
             self.latency = json.loads(body)
+        elif path == "/subscribers":
+            self.subscribers = json.loads(body)
         elif path == "/reset":
             self.reset()
         elif path == "/writes":
@@ -151,7 +183,7 @@ class Connection(asyncio.Protocol):
             self.respond(method, path, headers, body)
 
     def respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
-        if not path.startswith(PATH):
+        if not path.startswith((PATH, SEARCH)):
             self.write(200, self.vendor.control(path, body))
             return
         status, answer = self.vendor.answer(method, path, headers.get("x-avangate-authentication", ""), body)

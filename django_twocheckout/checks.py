@@ -22,7 +22,7 @@ from django.db import DatabaseError, connections
 from .broker import unreadable
 from .conf import DEFAULT_ACCOUNT, KNOWN, SETTINGS, ConfigurationError, conf, given, public_host
 from .dispatch import reach_broker
-from .flows.notifications import addresses
+from .flows.notifications_overview import addresses
 from .models import Customer, CustomerQuerySet
 
 SWEEP = "twocheckout.push_pending"

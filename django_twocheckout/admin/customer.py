@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..countries import country_name
-from ..flows.notifications import of_customer
+from ..flows.notifications_overview import of_customer
 from ..models import Attempt, Customer, Job, SyncState, Verb
 from .actions import choose_cards, push_now, refetch, retry_failed
 from .base import Page, banner, outside_transactions, user_names

@@ -33,6 +33,7 @@ from ..models import (
     database_now,
     has_row_locks,
     lock_rows,
+    utc_now,
     with_clock,
 )
 from ..redaction import RedactedDict, redacted
@@ -110,8 +111,14 @@ def _with_another(claims: list[Claim]) -> list[Claim]:
 
 def peek(customers: CustomerQuerySet) -> list[Claim]:
     """The rows as a push would claim them, without a lease. Nothing may be sent with these claims."""
-    rows = _read(customers.order_by("pk"), "in_doubt")
-    return [_as_claim(row, customers.db, Verb.PUSH, None, "", began=0.0, send_by=0.0) for row in rows]
+    began, rows = time.monotonic(), _read(customers.order_by("pk"), "in_doubt")
+    return [_as_claim(row, customers.db, Verb.PUSH, None, "", began=began, send_by=0.0) for row in rows]
+
+
+def unsaved(customer: Customer, database: str) -> Claim:
+    """The same of a customer without a row, to look it up by its external reference."""
+    row: Row = RedactedDict({name: getattr(customer, name) for name in _READ}, now=utc_now(), in_doubt=[])
+    return _as_claim(row, database, Verb.PUSH, None, "", began=time.monotonic(), send_by=0.0)
 
 
 @retry_lost_connection

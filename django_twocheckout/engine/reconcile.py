@@ -98,10 +98,15 @@ def link(claim: Claim, client: TwoCheckoutClient, reference: str) -> Result:
     return result
 
 
-def compare(claim: Claim, client: TwoCheckoutClient) -> Merge:
-    """Fetch 2Checkout's values and compare, as a push does. Writes nothing. Raises TwoCheckoutError."""
+def compare(claim: Claim, client: TwoCheckoutClient) -> Result:
+    """Fetch 2Checkout's values and compare, as a push does. Sends nothing, and nothing of it is to be written."""
     result = Result(claim.reference, claim.in_doubt)
-    return _merge(claim, result, _fetch(claim, client, result), conf.of(claim.account).CONFLICT)[1]
+    try:
+        remote = _fetch(claim, client, result)
+        _parsed, result.merged = _merge(claim, result, remote, conf.of(claim.account).CONFLICT)
+    except TwoCheckoutError as error:
+        result.error = without_frames(error)
+    return result
 
 
 def _fetch(claim: Claim, client: TwoCheckoutClient, result: Result) -> RemoteObject:

@@ -5,22 +5,28 @@ It uses the merge of a push.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from ..engine import reconcile
 from ..engine.claims import peek
-from ..engine.records import Choices, Claim, Result
+from ..engine.reading import read_each
+from ..engine.records import Choices, Claim, Key, Result
+from ..exceptions import TwoCheckoutError
 from ..merge import Merge, normalise
-from ..models import Customer, Source
+from ..models import Customer, CustomerQuerySet, Source
 from ..redaction import redact_frames, redacted_repr
 from ..wire import ATTRIBUTES
 from . import one
 from .pull import pull_with
 from .push import push
 
-__all__ = ["ATTRIBUTES", "Difference", "Resolution", "compare", "resolve"]
+__all__ = ["ATTRIBUTES", "Difference", "Resolution", "compare", "compare_each", "resolve"]
+
+#: Rows read together.
+PORTION = 100
 
 Changed = Literal["", "here", "there", "both"]
 
@@ -69,7 +75,35 @@ def compare(customer: Customer, *, ask: bool = True) -> list[Difference]:
     claim = next(iter(peek(one.row_of(customer))), None)
     if claim is None:
         raise Customer.DoesNotExist
-    merged = reconcile.compare(claim, one.confirmed_client(claim.database, claim.account)) if ask else None
+    if not ask:
+        return _differences(claim, None)
+    result = reconcile.compare(claim, one.confirmed_client(claim.database, claim.account))
+    if result.error:
+        raise result.error
+    return _differences(claim, result.merged)
+
+
+def compare_each(
+    pks: Iterable[Key], account: str, *, database: str | None = None
+) -> Iterator[tuple[Key, list[Difference] | TwoCheckoutError]]:
+    """Compare those of these rows that are of this account with 2Checkout, side by side. Writes none of them.
+
+    Yields each row's key with its fields, or with the error, in any order. Ends early while the account is paused.
+    Raises ConfigurationError, or SendingStopped.
+    """
+    own = one.customers_in(database).filter(account=account)
+    client = one.confirmed_client(own.db, account)
+    for claim, result in read_each(_peeked(own, iter(pks)), client, own.db, account):
+        yield claim.pk, result.error or _differences(claim, result.merged)
+
+
+def _peeked(customers: CustomerQuerySet, pks: Iterator[Key]) -> Iterator[Claim]:
+    """The rows with these keys, read in portions: each shortly before it is compared."""
+    while some := list(islice(pks, PORTION)):
+        yield from peek(customers.filter(pk__in=some))
+
+
+def _differences(claim: Claim, merged: Merge | None) -> list[Difference]:
     base = {name: normalise(name, claim.base.get(name)) for name in claim.local} if claim.base else None
     return [_difference(name, claim, base, merged) for name in claim.local]
 

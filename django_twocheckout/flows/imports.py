@@ -17,15 +17,16 @@ from django.utils.translation import gettext as _
 
 from ..client import TwoCheckoutClient, is_reference
 from ..conf import DEFAULT_ACCOUNT
-from ..engine import asks, rate_limit
+from ..engine import asks, claims, rate_limit
+from ..engine.reading import read_each
 from ..engine.records import Key
-from ..exceptions import RequestRejected, TransientError, UnreadableAnswer
-from ..models import Account, Customer, CustomerQuerySet, Source, Verb, update_free
+from ..engine.retry import backoff, is_account_failure
+from ..exceptions import TransientError, UnreadableAnswer
+from ..models import Account, Customer, Source, Verb, update_free
 from ..redaction import RedactedDict, redacted_repr
 from ..wire import ATTRIBUTES
 from . import one
-from .add import find
-from .pull import keys_of
+from .references import keys_of, rows_with
 
 #: No subscription is older.
 FIRST_DAY = date(2005, 1, 1)
@@ -35,8 +36,9 @@ MOST_PAGES = 2000
 #: Days of the first window. A window with few pages doubles the next one, a window with many halves it.
 FIRST_SPAN = 31
 FEW_PAGES, MANY_PAGES = 1, 10
-#: Requests for one page, after failures that may pass.
+#: Requests for one page, after failures that may pass, and the longest wait between two, in seconds.
 TRIES = 3
+PATIENCE = 120.0
 #: The filters of the search, by the date that they look at.
 PURCHASED, MODIFIED = "Purchased", "Modified"
 
@@ -90,7 +92,8 @@ class Import:
         """
         until = Account.objects.current_or_new(self.database, self.account).imported_until
         start, today, span = since or until or FIRST_DAY, timezone.now().date(), FIRST_SPAN
-        continues = until is None or start <= until
+        # Only a walk without a gap behind it moves the day from which the next run goes on.
+        continues = since is None or (until is not None and since <= until)
         # Each subscription was purchased. Changes only matter since an earlier run.
         kinds = (PURCHASED,) if start == FIRST_DAY else (MODIFIED, PURCHASED)
         while True:
@@ -116,25 +119,35 @@ class Import:
     def take_either(self, lines: Sequence[tuple[str, str]]) -> None:
         """Take over the customers with these references, each after its line's number.
 
-        2Checkout's own are asked for in bulk. For an external one without a row, 2Checkout is asked for the customer.
+        2Checkout's own are asked for in bulk. Under an external one without a row, 2Checkout is asked for the customer,
+        side by side for several. Raises TwoCheckoutError for a failure of the account; what was found stays.
         """
         own = self.customers.filter(account=self.account)
         rows = keys_of(own, [reference for _place, reference in lines])
         self.result.unchanged += len([1 for _place, reference in lines if reference in rows])
-        bulk: list[Reference] = []
-        for place, reference in lines:
-            if reference in rows:
-                continue
-            if is_reference(reference):
-                bulk.append(Reference(reference, "", place))
-                continue
-            try:
-                theirs = find(reference, self.account, database=self.database).theirs
-            except RequestRejected as refusal:
-                self.result.refused.append((place, refusal.words.rstrip(".")))
-                continue
-            bulk.append(Reference(theirs.reference, theirs.shared.get("external_customer_reference", ""), place))
-        self._store(list({found.internal: found for found in bulk}.values()), pulled_before=None)
+        new = {reference: place for place, reference in lines if reference not in rows}
+        bulk = [Reference(reference, "", place) for reference, place in new.items() if is_reference(reference)]
+        try:
+            bulk.extend(self._look_up({one: place for one, place in new.items() if not is_reference(one)}))
+        finally:
+            self._store(list({found.internal: found for found in bulk}.values()), pulled_before=None)
+
+    def _look_up(self, places: Mapping[str, str]) -> Iterator[Reference]:
+        """Ask 2Checkout for the customers under these external references. Notes those that it does not have."""
+        unsaved = [Customer(account=self.account, external_customer_reference=reference) for reference in places]
+        wanted = [claims.unsaved(customer, self.database) for customer in unsaved]
+        left = set(places)
+        for claim, result in read_each(wanted, self.client, self.database, self.account):
+            external = claim.values["external_customer_reference"]
+            if is_account_failure(result.error):
+                raise result.error or AssertionError
+            left.discard(external)
+            if result.error is not None:
+                self.result.refused.append((places[external], result.error.words.rstrip(".")))
+            elif result.reference:
+                yield Reference(result.reference, external, places[external])
+        if left:
+            raise TransientError  # the account is paused
 
     def _pages(self, kind: str, start: date, end: date) -> Iterator[list[Mapping[str, object]]]:
         """The pages of a window, up to an empty one or one that repeats. Neighbours overlap by a day on both sides,
@@ -155,15 +168,16 @@ class Import:
         raise UnreadableAnswer(_("2Checkout's pages of subscriptions do not end."))
 
     def _page(self, dates: Mapping[str, str], number: int) -> tuple[Sequence[Mapping[str, object]], int | None]:
-        for attempt in range(1, TRIES + 1):
+        for tries in range(1, TRIES + 1):
             try:
                 return self.client.search_subscriptions(number, PAGE, **dates)
-            except TransientError:
-                if attempt == TRIES:
+            except TransientError as error:
+                wait = backoff(error, tries)
+                if tries == TRIES or wait > PATIENCE:
                     raise
-                time.sleep(2 ** (attempt - 1))
             finally:
                 rate_limit.reserve(self.database, self.account, 1)
+            time.sleep(wait)
         raise AssertionError
 
     def _take(self, page: Sequence[Mapping[str, object]], pulled_before: date | None, room: int | None) -> None:
@@ -196,23 +210,25 @@ class Import:
 
     def _store_once(self, references: Sequence[Reference], pulled_before: date | None) -> Imported:
         part, own = Imported(), self.customers.filter(account=self.account)
-        by_internal, by_external = _rows(own, references)
+        rows = list(rows_with(own, [one.internal for one in references], [one.external for one in references]))
+        by_internal = {row.customer_reference: row for row in rows}
+        by_external = {row.external_customer_reference: row for row in rows}
         new: list[Customer] = []
         pulls: list[Key] = []
         external_taken: set[str] = set()
         for found in references:
             mine, other = by_internal.get(found.internal), by_external.get(found.external)
             if mine is not None:
-                key, pulled_at = int(found.internal), mine[1]
+                key, pulled_at = int(found.internal), mine.pulled_at
                 part.unchanged += key not in self._seen
                 if pulled_before is not None and (pulled_at is None or pulled_at.date() <= pulled_before):
-                    pulls.append(mine[0])
+                    pulls.append(mine.pk)
                     self._fresh.discard(key)
                 elif pulled_before is not None:
                     self._fresh.add(key)
-            elif other is not None and other[2] is None:
+            elif other is not None and other.customer_reference is None:
                 part.linked += 1
-                pulls.append(other[0])
+                pulls.append(other.pk)
             elif other is not None or found.external in external_taken:
                 why = _("its external reference belongs to the row of another customer")
                 part.refused.append((found.place, why))
@@ -221,17 +237,15 @@ class Import:
                 new.append(_new(self.account, found))
         part.new = len(new)
         if not self.dry_run:
-            rows = self.customers.bulk_create(new)
-            pks = [*pulls, *(self._keys(new) if any(row.pk is None for row in rows) else [row.pk for row in rows])]
+            self.customers.bulk_create(new)
+            pks = [*pulls, *(self._keys(new) if any(row.pk is None for row in new) else [row.pk for row in new])]
             asks.ask(Verb.PULL, self.customers, pks, source=Source.COMMAND)
         return part
 
     def _keys(self, new: Sequence[Customer]) -> list[Key]:
         """The keys of new rows, on a database that does not return them."""
         own = self.customers.filter(account=self.account)
-        return list(
-            own.filter(customer_reference__in=[row.customer_reference for row in new]).values_list("pk", flat=True)
-        )
+        return [row.pk for row in rows_with(own, [row.customer_reference or "" for row in new], [])]
 
     def _note(self, until: date) -> None:
         update_free(Account.objects.named(self.database, self.account), imported_until=until)
@@ -255,16 +269,6 @@ def _reference(item: Mapping[str, object]) -> Reference:
         external if external.isprintable() and len(external) <= 250 else "",
         place,
     )
-
-
-def _rows(own: CustomerQuerySet, references: Sequence[Reference]) -> tuple[dict, dict]:  # type: ignore[type-arg]
-    """The rows under 2Checkout's references, and those under the external ones: key, last pull, both references."""
-    names = ("pk", "pulled_at", "customer_reference", "external_customer_reference")
-    internals = [found.internal for found in references]
-    externals = [found.external for found in references if found.external]
-    by_internal = {row[2]: row for row in own.filter(customer_reference__in=internals).values_list(*names)}
-    by_external = {row[3]: row for row in own.filter(external_customer_reference__in=externals).values_list(*names)}
-    return by_internal, by_external
 
 
 def _new(account: str, found: Reference) -> Customer:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -134,14 +133,3 @@ def asked_pulls(source: Source, database: str | None = None) -> CustomerQuerySet
     customers = one.customers_in(database)
     asked = Ask.objects.using(customers.db).filter(verb=Verb.PULL, source=source, due_at__isnull=False)
     return customers.filter(pk__in=asked.values("customer"))
-
-
-def keys_of(customers: CustomerQuerySet, references: Collection[str]) -> dict[str, list[Key]]:
-    """The keys of the rows under these references, 2Checkout's own or ours."""
-    found: dict[str, list[Key]] = defaultdict(list)
-    wanted = set(references)
-    rows = customers.filter(Q(customer_reference__in=references) | Q(external_customer_reference__in=references))
-    for pk, *both in rows.values_list("pk", "customer_reference", "external_customer_reference"):
-        for reference in {some for some in both if some in wanted}:
-            found[reference].append(pk)
-    return found

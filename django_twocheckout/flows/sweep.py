@@ -16,7 +16,7 @@ from ..engine import history
 from ..engine.repair import repair
 from ..engine.summary import Summary
 from ..models import Account, Source, update_free
-from . import jobs, notifications, unknown
+from . import jobs, notifications_sweep, unknown
 from .many import OnBacklog, OnSettled
 from .one import customers_in
 from .push import run_due
@@ -41,20 +41,23 @@ def sweep(
     """
     customers, began = customers_in(database), time.monotonic()
     repair(customers.db)
-    notifications.apply(customers.db)
+    if notified := notifications_sweep.has_work(customers.db):
+        notifications_sweep.apply(customers.db)
     summary = run_due(
         customers, source=source, limit=limit, seconds=seconds, on_backlog=on_backlog, on_settled=on_settled
     )
-    notifications.add_unknown(
-        customers.db,
-        limit=None if limit is None else max(limit - summary.tried, 0),
-        seconds=None if seconds is None else began + seconds - time.monotonic(),
-    )
+    if notified:
+        notifications_sweep.add_unknown(
+            customers.db,
+            limit=None if limit is None else max(limit - summary.tried, 0),
+            seconds=None if seconds is None else began + seconds - time.monotonic(),
+        )
     for account in conf.aliases():
         Account.objects.note_sweep(customers.db, account)
     unknown.tell(customers)
     history.purge(customers.db)
-    notifications.purge(customers.db)
+    if notified:
+        notifications_sweep.purge(customers.db)
     jobs.purge(customers.db)
     return summary
 

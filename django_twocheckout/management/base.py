@@ -10,13 +10,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from .. import sync
 from ..conf import DEFAULT_ACCOUNT, conf
 from ..dispatch import Key
 from ..exceptions import AnotherMerchantCode, SendingDisabled
 from ..flows.account import current_accounts
+from ..flows.references import keys_of
 from ..models import AccountState, Customer, CustomerQuerySet
 
 #: Keys are read in portions: a million need no memory, and no cursor stays open.
@@ -30,11 +31,11 @@ class RowsCommand(BaseCommand):
     #: The summary's words for the rows done.
     done = ""
     failed = ""
-    keys_help = "Only these customers, by primary key."
+    keys_help = "Only these customers, by primary key or by either reference."
 
     def add_arguments(self, parser: CommandParser) -> None:
         if self.keys_help:
-            parser.add_argument("pks", nargs="*", metavar="pk", help=self.keys_help)
+            parser.add_argument("pks", nargs="*", metavar="customer", help=self.keys_help)
         parser.add_argument("--limit", type=int, help="At most so many customers.")
         parser.add_argument("--dry-run", action="store_true", help="Say what would be done, and do nothing.")
         parser.add_argument("--json", action="store_true", help="Print the result as JSON.")
@@ -59,16 +60,18 @@ class RowsCommand(BaseCommand):
         raise NotImplementedError
 
     def named(self, customers: CustomerQuerySet) -> list[Key]:
-        """The given keys. Raises CommandError for a key without a customer."""
-        key = Customer._meta.pk
-        try:
-            pks = [key.to_python(pk) for pk in self.options["pks"]]
-            existing = set(customers.filter(pk__in=pks).values_list("pk", flat=True))
-        except (ValidationError, OverflowError, DatabaseError) as error:
-            raise CommandError(f"Not a primary key: {', '.join(self.options['pks'])}.") from error
-        if missing := [str(pk) for pk in pks if pk not in existing]:
+        """The keys of the given customers: each by its primary key, or else by either reference.
+
+        Raises CommandError for one that is not there.
+        """
+        given = [str(one) for one in self.options["pks"]]
+        pks = {one: pk for one in given if (pk := _as_key(one)) is not None}
+        existing = set(customers.filter(pk__in=pks.values()).values_list("pk", flat=True))
+        found: dict[str, list[Key]] = {one: [pk] for one, pk in pks.items() if pk in existing}
+        found |= keys_of(customers, [one for one in given if one not in found])
+        if missing := [one for one in given if one not in found]:
             raise CommandError(f"There is no customer {', '.join(missing)}.")
-        return pks
+        return [pk for one in given for pk in found[one]]
 
     def work(self, customers: CustomerQuerySet, act: Callable[..., sync.Summary]) -> None:
         """Let *act* work on the customers, with a progress bar on a terminal, and print the result."""
@@ -133,6 +136,15 @@ class RowsCommand(BaseCommand):
             raise CommandError(f"{self.refused} lines were left out.")
         if total.more and self.options["limit"] is None:
             raise CommandError("Not all was done: 2Checkout does not answer. Try again later.")
+
+
+def _as_key(text: str) -> Key | None:
+    """The primary key that the text stands for. None if it cannot be one."""
+    try:
+        key: Key = Customer._meta.pk.clean(text, None)
+    except ValidationError:
+        return None
+    return key
 
 
 class Progress:

@@ -100,10 +100,11 @@ def _answer(request: HttpRequest, kind: Kind, account: str) -> HttpResponse:
         return Answer(status=400)
     try:
         database = _store(fields, kind, account, test_orders=test_orders)
-    except Error as error:
+    except (Error, notifications.NotStorable) as error:
         facts = {"action": "notification.lost", "account": account, "kind": kind}
         logger.error("account %s: a notification is not stored: %s", account, type(error).__name__, extra=facts)
-        return Answer(status=503)  # without a receipt, 2Checkout comes again
+        # Without a receipt, 2Checkout comes again. What the database cannot keep is no outage.
+        return Answer(status=400 if isinstance(error, notifications.NotStorable) else 503)
     wake = database if wakes else None
     if missing := missing_fields(fields, kind):
         facts = {"action": "notification.incomplete", "account": account, "kind": kind}

@@ -6,14 +6,21 @@ Nothing here talks to 2Checkout. Customers are saved, pages and admin buttons ar
 import logging
 import re
 import time
+from contextlib import contextmanager
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
 from django_twocheckout.models import Customer
 
+from . import shoppers
+
 PATIENCE = 45.0
+#: How many customers 2Checkout had before, and what RATE_LIMIT may make of them.
+SHOPPERS = 1000
+RATE = 20
 
 SIGN_UP = {
     "nickname": "countess",
@@ -40,13 +47,25 @@ COMPARED = {
 }
 
 
+@contextmanager
+def without_rate_limit():
+    """Nobody wants to watch for a minute."""
+    before = settings.TWOCHECKOUT
+    settings.TWOCHECKOUT = {**before, "RATE_LIMIT": None}
+    try:
+        yield
+    finally:
+        settings.TWOCHECKOUT = before
+
+
 class Story:
     def __init__(self, fake, say):
         self.fake, self.say = fake, say
         self.right = True
         self.step_number = 0
         self.shop, self.admin = Client(), Client()
-        logging.getLogger("twocheckout").setLevel(logging.CRITICAL)  # what goes wrong here is told by the story
+        for name in ("twocheckout", "django.request"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong here is told by the story
         self.admin.force_login(get_user_model().objects.get(username="admin"))
 
     def tell(self):
@@ -61,6 +80,8 @@ class Story:
         self.buy_before_the_push()
         self.cards(ada)
         self.subscriptions(ada)
+        self.take_over()
+        self.notification(ada)
         self.say(f"\n2Checkout was asked {len(self.fake.requests)} times and has {len(self.fake.customers)} customers.")
         return self.right
 
@@ -208,6 +229,56 @@ class Story:
         )
         self.check("the refusal says what the subscription is", f"{plan}: Monthly plan, enabled" in said)
 
+    def take_over(self):
+        self.step(
+            f"2Checkout has {SHOPPERS} older customers with subscriptions. They are imported, and nothing is sent."
+        )
+        references = shoppers.arrive(self.fake, SHOPPERS)
+        before, began = len(self.fake.requests), time.monotonic()
+        with without_rate_limit():
+            shoppers.take_over()
+            searches = sum("/subscriptions/" in request.path for request in self.fake.requests[before:])
+            self.say(f"    {shoppers.progress().here} rows by {searches} pages of subscriptions")
+            self.until_fetched(began)
+        took, requests = time.monotonic() - began, self.fake.requests[before:]
+        self.say(f"    {SHOPPERS} customers in {took:.1f} s by {len(requests)} requests")
+        rows = {row.customer_reference: row for row in Customer.objects.filter(customer_reference__in=references)}
+        theirs = {customer["CustomerReference"]: customer for customer in self.fake.customers}
+        shown = rows[references[1]]
+        self.show(shown, "first_name", "last_name", "email", "customer_reference", "external_customer_reference")
+        self.check(
+            "each has one row, with 2Checkout's values",
+            Customer.objects.count() == len(theirs)
+            and all((rows[one].email, rows[one].city) == (theirs[one]["Email"], theirs[one]["City"]) for one in rows)
+            and len(rows) == SHOPPERS,
+        )
+        self.check("2Checkout was only read", {request.method for request in requests} == {"GET"})
+
+    def until_fetched(self, began):
+        """Tell how far the worker is, each second."""
+        while (progress := shoppers.progress()).waiting:
+            if time.monotonic() > began + PATIENCE + SHOPPERS / RATE:
+                return self.check(f"all are fetched (it is {progress.fetched})", False)
+            self.say(f"    {progress.fetched} of {progress.there} fetched")
+            time.sleep(1)
+        return None
+
+    def notification(self, ada):
+        self.step("She moves once more, at 2Checkout. A signed notification tells us, and the row follows by itself.")
+        self.fake.project_client = Client()
+        self.fake.project_path = lambda kind, account: reverse(f"twocheckout:{kind}")
+        self.fake.edit(ada.customer_reference, City="Nice", Zip="06000")
+        forged = self.fake.notify("LCN", ada, wrong_signature=True)
+        self.check("a forged one is answered 400", forged.status == 400)
+        puts = self.count("PUT")
+        sent = self.fake.notify("LCN", ada)
+        self.say(f"    2Checkout got: {sent.answer}")
+        self.check("2Checkout has its receipt", sent.received)
+        self.until_it_is(ada, "city", "Nice")
+        self.show(ada, "city", "zip")
+        self.check("nothing was pushed", self.count("PUT") == puts)
+        self.same(ada)
+
     # How it is told.
 
     def step(self, text):
@@ -232,6 +303,12 @@ class Story:
                     f"the row is {' or '.join(states)} (it is {customer.sync_state}: {customer.sync_error})", False
                 )
             time.sleep(0.05)
+
+    def until_it_is(self, customer, name, value):
+        end = time.monotonic() + PATIENCE
+        while getattr(customer, name) != value and time.monotonic() < end:
+            time.sleep(0.05)
+            customer.refresh_from_db()
 
     def show(self, customer, *names):
         customer.refresh_from_db()

@@ -5,6 +5,7 @@ from . import views
 app_name = "shop"
 urlpatterns = [
     path("", views.accounts, name="accounts"),
+    path("import/", views.import_customers, name="import"),
     path("sign-up/", views.sign_up, name="sign-up"),
     path("accounts/<int:pk>/", views.account, name="account"),
     path("accounts/<int:pk>/buy/", views.buy, name="buy"),

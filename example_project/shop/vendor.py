@@ -3,3 +3,5 @@
 from django_twocheckout.testing import FakeTwoCheckout
 
 current: FakeTwoCheckout | None = None
+#: The references of the customers whom it had before there was this shop.
+shoppers: list[str] = []

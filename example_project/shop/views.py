@@ -3,6 +3,7 @@ import time
 from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
@@ -12,7 +13,7 @@ from django_twocheckout.exceptions import TwoCheckoutError
 from django_twocheckout.models import Customer
 from django_twocheckout.wire import CustomerInformationSerializer
 
-from . import seed, vendor
+from . import seed, shoppers, vendor
 from .forms import CustomerForm, SignUpForm
 from .models import Account
 
@@ -26,6 +27,14 @@ def accounts(request):
     everybody = Account.objects.select_related("customer").order_by("-pk")
     only_there = seed.only_there(vendor.current) if vendor.current else []
     return render(request, "shop/accounts.html", {"accounts": everybody, "only_there": only_there[:1]})
+
+
+def import_customers(request):
+    """What 2Checkout had before there was this shop: taken over at a click, and watched."""
+    if request.method == "POST" and vendor.current:
+        shoppers.take_over()
+        return redirect("shop:import")
+    return render(request, "shop/import.html", {"progress": shoppers.progress()})
 
 
 def sign_up(request):
@@ -106,6 +115,13 @@ def meddle(request, customer: Customer):
     if act == "edit":
         vendor.current.edit(reference, Phone=request.POST.get("phone", ""))
         messages.success(request, "Changed at 2Checkout. Save something here, or re-fetch in the admin.")
+    elif act == "notify":
+        vendor.current.edit(reference, Phone=request.POST.get("phone", ""))
+        address = request.build_absolute_uri(reverse("twocheckout:lcn"))
+        sent = vendor.current.notify("LCN", customer, to=address)
+        receipt = "the receipt" if sent.received else f"{sent.status}"
+        words = f"Changed at 2Checkout, which notified {address} and got {receipt}. Here it is in some seconds."
+        messages.success(request, words)
     elif act == "card":
         vendor.current.add_card(reference, "Visa", "1111")
         plan = vendor.current.add_subscription(reference, purchased=time.time() - 600)

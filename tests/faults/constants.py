@@ -45,6 +45,7 @@ SHORTENED = {
     "django_twocheckout.engine.circuit_breaker.FIRST_OPEN_SECONDS": 0.3,
     "django_twocheckout.engine.circuit_breaker.LONGEST_OPEN_SECONDS": 2.0,
     "django_twocheckout.dispatch.BREAK_SECONDS": 1.0,
+    "django_twocheckout.dispatch.GATHER_SECONDS": 1,
 }
 
 

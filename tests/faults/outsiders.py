@@ -1,19 +1,23 @@
 """Those who ask for customers while everything fails: a colleague at 2Checkout's control panel, and a person here.
 
-What the colleague changes is told by a burst of notifications, each of which asks for a pull. The person starts jobs on
-many customers, and stops some of them.
+What the colleague changes is told by bursts. In half of the schedules these are signed notifications to the endpoint,
+sent again until they are received, with forged ones among them. In the others each asks for a pull itself. The person
+starts jobs on many customers, and stops some of them.
 """
 
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connection
+from django.test import Client
+from django.urls import reverse
 
 from django_twocheckout.engine import asks
 from django_twocheckout.flows import jobs
@@ -24,7 +28,7 @@ from .app import publish
 from .schedule import Plan
 from .vendor import WatchedVendor
 from .verify import WIRE, Asked, Edit
-from .writers import MARK, UNTOUCHED, tag
+from .writers import MARK, UNTOUCHED, account_of, tag
 
 T = TypeVar("T")
 
@@ -62,6 +66,13 @@ class Outsider:
         return dict(self.insist(lambda: list(customers.values_list("pk", "address2"))))
 
 
+class NewClients:
+    """A test client for several threads at once."""
+
+    def post(self, path: str, **options: Any) -> Any:
+        return Client().post(path, **options)
+
+
 class Colleague(Outsider):
     """Edits customers at 2Checkout. Some edits are told by notifications, some rows are re-fetched by a task."""
 
@@ -69,6 +80,13 @@ class Colleague(Outsider):
         super().__init__(plan, vendor)
         self.edits: list[Edit] = []
         self.bursts = 0
+        #: Notifications that got their receipts, and forged ones that were refused.
+        self.notified = self.forged = 0
+        self.counting = threading.Lock()
+        vendor.project_client = NewClients()
+        vendor.project_path = lambda kind, account: reverse(
+            f"twocheckout:{kind}", args=[account] if account != "default" else []
+        )
 
     def run(self, began: float) -> None:
         telling: list[Future[None]] = []
@@ -83,7 +101,9 @@ class Colleague(Outsider):
                     publish(*(("twocheckout.pull_customer", [key]) for key in self.keys(rows)))
                     continue
                 self.bursts += 1
-                telling += [tellers.submit(self.tell, rows) for _ in range(TELLERS)]
+                telling += [
+                    tellers.submit(self.notify if self.plan.notified else self.tell, rows) for _ in range(TELLERS)
+                ]
         for one in telling:
             one.result()
 
@@ -111,6 +131,41 @@ class Colleague(Outsider):
                 self.asked.append(Asked(list(keys.values()), began, time.monotonic()))
         finally:
             connection.close()
+
+    def notify(self, rows: list[str]) -> None:
+        """What 2Checkout does: one notification for each change, and again until it gets its receipt."""
+        try:
+            for number in range(TIMES):
+                for row in rows:
+                    self.notify_of(row, number)
+        finally:
+            connection.close()
+
+    def notify_of(self, row: str, number: int) -> None:
+        theirs = next((theirs for theirs in self.vendor.customers if theirs["Address2"] == row), None)
+        if theirs is None:
+            return
+        account = account_of(self.plan, int(row.split()[1]))
+        kind, reference = ("LCN" if number % 2 else "IPN"), theirs["CustomerReference"]
+        forged = self.vendor.notify(kind, reference, account=account, wrong_signature=True)
+        if forged.status != 400:
+            self.errors.append(f"a forged notification was answered {forged.status}")
+        began = time.monotonic()
+        sent = self.vendor.notify(kind, reference, account=account)
+        until = began + 60
+        while not sent.received and time.monotonic() < until:
+            if sent.status != 503:
+                self.errors.append(f"a notification was answered {sent.status}")
+            connection.close()
+            time.sleep(0.05)
+            began = time.monotonic()
+            sent = self.vendor.notify_again(sent, account=account)
+        if not sent.received:
+            self.errors.append("a notification was not received within a minute")
+        self.asked.append(Asked([row], began, time.monotonic(), notified=True))
+        with self.counting:
+            self.forged += 1
+            self.notified += 1
 
 
 class Person(Outsider):

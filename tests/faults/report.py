@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 COUNTED = ("lost", "twice", "overlaps", "stuck", "leaked", "other")
-SUMMED = ("rows", "requests", "faulted", "jobs", "bursts")
+SUMMED = ("rows", "requests", "faulted", "jobs", "bursts", "notified")
 
 
 def read(file: Path) -> list[dict[str, Any]]:

@@ -273,10 +273,12 @@ class Run:
             self.errors.append(str(error))
 
     def _is_quiet(self) -> bool:
-        from django_twocheckout.models import Ask, Job
+        from django_twocheckout.models import Ask, Job, Notification
 
         return self._rows_are_quiet() and not (
-            Ask.objects.filter(outcome="").exists() or Job.objects.filter(ended_at=None).exists()
+            Notification.objects.filter(outcome="").exists()
+            or Ask.objects.filter(outcome="").exists()
+            or Job.objects.filter(ended_at=None).exists()
         )
 
     def _rows_are_quiet(self) -> bool:
@@ -300,7 +302,7 @@ class Run:
             self.plan, self.vendor, journals, self.colleague.edits, self.colleague.asked + self.person.asked
         )
         requests = len(self.vendor.log)
-        findings = verification.check(self.work.glob("*.log"))
+        findings = verification.check(self.work.glob("*.log"), self.colleague.forged)
         findings.other += self.errors
         if findings:
             self._tell(verification)
@@ -314,6 +316,7 @@ class Run:
             "faulted": sum(bool(request.fault) for request in self.vendor.requests),
             "edits": len(self.colleague.edits),
             "bursts": self.colleague.bursts,
+            "notified": self.colleague.notified,
             "asked": len(self.colleague.asked),
             "jobs": verification.jobs,
             "heal": round(healed, 2),

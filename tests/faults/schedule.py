@@ -58,6 +58,8 @@ class Plan:
     #: Rows whose fiscal code the vendor refuses: from the beginning; until repaired; only later.
     refused: list[int]
     switches: dict[str, object]
+    #: Whether edits over there are told by signed notifications, or by asks alone.
+    notified: bool = False
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -76,7 +78,7 @@ class Plan:
         lines = [
             f"seed {self.seed}: {self.database}, {self.broker}, {self.rows} rows of {accounts}, {self.writers} writers",
             f"  workers: {workers}; batches of {self.batch_size}",
-            f"  vendor: {self.switches}; refuses rows {self.refused}",
+            f"  vendor: {self.switches}; refuses rows {self.refused}" + ("; notifies" if self.notified else ""),
             *(f"  {event}" for event in self.events),
         ]
         return "\n".join(lines)
@@ -116,6 +118,7 @@ def plan(seed: int, database: str = "all", broker: str = "all") -> Plan:
         batch_size=batch_size,
         refused=refused,
         switches=switches,
+        notified=random.Random(f"{seed} notified").random() < 0.5,
         events=sorted((_on(database, event) for event in events), key=lambda event: event.at),
     )
 

@@ -14,6 +14,7 @@ SECRET_KEY = "not-a-secret"
 USE_TZ = True
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django_twocheckout"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+ROOT_URLCONF = "tests.faults.urls"
 
 _url = os.environ["FAULTS_DATABASE_URL"]
 DATABASES: dict[str, Any] = {"default": dj_database_url.parse(_url, conn_max_age=600)}

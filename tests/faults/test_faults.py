@@ -62,6 +62,11 @@ def test_about_a_third_of_the_seeds_has_two_accounts(combination):
     assert all(("account-refused" in chosen.faults) == (chosen in two) for chosen in plans)
 
 
+def test_about_half_of_the_seeds_notifies():
+    assert 120 < sum(plan(seed).notified for seed in range(300)) < 180
+    assert {plan(seed, *COMBINATIONS[seed]).notified for seed in range(6)} == {True, False}
+
+
 @pytest.mark.parametrize(
     ("writes", "newest"),
     [

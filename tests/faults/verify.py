@@ -18,7 +18,17 @@ from django_twocheckout.engine.reconcile import UNKNOWN_THERE
 from django_twocheckout.exceptions import CustomerBusy, TwoCheckoutError
 from django_twocheckout.flows import jobs
 from django_twocheckout.merge import normalise
-from django_twocheckout.models import NO_JOB, Ask, AskOutcome, Customer, Job, Verb, read_clock
+from django_twocheckout.models import (
+    NO_JOB,
+    Ask,
+    AskOutcome,
+    Customer,
+    Job,
+    Notification,
+    NotificationOutcome,
+    Verb,
+    read_clock,
+)
 from django_twocheckout.wire import to_wire
 
 from . import constants
@@ -49,6 +59,8 @@ class Asked:
     rows: list[str]
     began: float
     ended: float
+    #: Whether a notification asked for it.
+    notified: bool = False
 
 
 @dataclass
@@ -107,10 +119,11 @@ class Verification:
         #: Rows that ended other than they should, for the report of a failing run.
         self.suspects: set[str] = set()
 
-    def check(self, logs: Iterable[Path]) -> Findings:
+    def check(self, logs: Iterable[Path], forged: int = 0) -> Findings:
         """Check all. The workers are gone by now; what is left to be done is done here."""
         self.vendor.close_log()
         self.by_row = self._requests_by_row()
+        self.unknown = self._rows_not_known()
         rows = self._rows()
         for number in range(self.plan.rows):
             if tag(number) not in rows:
@@ -122,6 +135,7 @@ class Verification:
             self._check_account(row, customer)
         self.check_queue()
         self.check_jobs()
+        self.check_notifications(forged)
         self._overlaps()  # before the requests of our own
         # Both sides look once more: what was changed over there since the last push is adopted now.
         for customer in rows.values():
@@ -169,7 +183,9 @@ class Verification:
     def _check_asked(self, row: str, customer: Customer) -> None:
         """What was changed over there before a pull was asked for is here, without anybody looking again."""
         theirs = next(iter(self._there(row)), None)
-        last = max((asked.began for asked in self.asked if row in asked.rows), default=0.0)
+        # A notification that came before our row knew its references is of an unknown customer, and asks for nothing.
+        asked = [one for one in self.asked if row in one.rows and not (one.notified and row in self.unknown)]
+        last = max((one.began for one in asked), default=0.0)
         later = {edit.name for edit in self.edits if edit.tag == row and edit.ended > last}
         names = {edit.name for edit in self.edits if edit.tag == row} - later
         if customer.sync_state != "synced":  # what waits for a person here stays as it is
@@ -187,6 +203,27 @@ class Verification:
         if codes:
             self.suspects.add(row)
             self.findings.other.append(f"{row} of {customer.account}: requests of {codes}")
+
+    # The notifications.
+
+    def _rows_not_known(self) -> set[str]:
+        """The rows whose customers were unknown here when a notification told of them."""
+        unknown = Notification.objects.filter(outcome=NotificationOutcome.UNKNOWN)
+        references = set(unknown.values_list("customer_reference", flat=True))
+        return {theirs["Address2"] for theirs in self.vendor.customers if theirs["CustomerReference"] in references}
+
+    def check_notifications(self, forged: int = 0) -> None:
+        """Each was applied, the forged ones were counted, and almost all found their row."""
+        outcomes = Counter(Notification.objects.values_list("outcome", flat=True))
+        for outcome in (NotificationOutcome.NEW, NotificationOutcome.TO_ADD, NotificationOutcome.UNNAMED):
+            if outcomes[outcome]:
+                self.findings.stuck.append(f"notifications: {outcomes[outcome]} are {outcome.label!r}")
+        # Where the database was cut, a forged one may not have been counted.
+        if outcomes[NotificationOutcome.FORGED] > forged:
+            self.findings.other.append(f"{outcomes[NotificationOutcome.FORGED]} notifications count as forged")
+        known = outcomes[NotificationOutcome.ASKED]
+        if self.plan.notified and outcomes[NotificationOutcome.UNKNOWN] > known:
+            self.findings.lost.append(f"more notifications found no row than found one: {outcomes}")
 
     # The queue.
 

@@ -41,6 +41,11 @@ def tag(number: int) -> str:
     return f"row {number:03}"
 
 
+def account_of(plan: Plan, number: int) -> str:
+    """The account of this row."""
+    return plan.accounts[number // 4 % len(plan.accounts)]
+
+
 def kept_from_tools(row: str) -> bool:
     """Whether no tool writes this row. What a colleague changes over there must be found in such rows."""
     return int(row.split()[1]) % 3 == 0
@@ -111,7 +116,7 @@ class Writer:
     def new_customer(self, number: int) -> Customer:
         refused = number in self.plan.refused[:2]
         return Customer(
-            account=self.plan.accounts[number // 4 % len(self.plan.accounts)],
+            account=account_of(self.plan, number),
             first_name=self.value(),
             last_name=self.value(),
             company=self.value() if number in self.plan.refused else "",

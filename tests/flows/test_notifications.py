@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from django_twocheckout import sync
-from django_twocheckout.flows import notifications
+from django_twocheckout.flows import notifications_overview, notifications_sweep
 from django_twocheckout.models import Account, Ask, Attempt, Customer, Notification, utc_now
 from django_twocheckout.testing.notifications import fields_of, signed
 
@@ -197,7 +198,7 @@ def test_each_account_has_its_own(db, twocheckout, configure):
     Ask.objects.all().delete()
     Customer.objects.update_unmarked(sync_state="synced")
     assert twocheckout.notify("LCN", here, account="us").received
-    notifications.apply("default")
+    notifications_sweep.apply("default")
     assert [ask.customer for ask in Ask.objects.all()] == [there]
 
 
@@ -219,11 +220,37 @@ def test_without_a_history(pushed, twocheckout, configure):
     configure(HISTORY_DAYS=0)
     twocheckout.edit(pushed.customer_reference, City="Bath")
     twocheckout.notify("LCN", pushed)
-    before = notifications.overview()[0]
+    before = notifications_overview.overview()[0]
     sync.sweep()
     pushed.refresh_from_db()
     assert (pushed.city, outcomes()) == ("Bath", [])
-    assert notifications.overview()[0].last == before.last is not None
+    assert notifications_overview.overview()[0].last == before.last is not None
+
+
+@pytest.mark.parametrize("stored", [0, 50])
+def test_a_sweep_with_nothing_new_asks_once(stored, pushed, twocheckout):
+    for _ in range(stored):
+        twocheckout.notify("LCN", pushed)
+    sync.sweep()
+    before = Account.objects.get().version, Account.objects.get().notified_at
+    with CaptureQueriesContext(connections["default"]) as queries:
+        sync.sweep()
+    asked = [query["sql"] for query in queries if Notification._meta.db_table in query["sql"]]
+    assert len(asked) == 1
+    assert asked[0].startswith("SELECT 1")
+    assert not [query for query in queries if "notified_at" in query["sql"] and "UPDATE" in query["sql"]]
+    assert (Account.objects.get().version, Account.objects.get().notified_at) == before
+
+
+@pytest.mark.parametrize(("days", "kept"), [(90, 1), (0, 0)])
+@pytest.mark.parametrize("fields", [{}, {"TEST": "1"}, {"AVANGATE_CUSTOMER_REFERENCE": ""}])
+def test_when_the_last_one_came_outlives_it(days, kept, fields, pushed, twocheckout, configure):
+    configure(HISTORY_DAYS=days, TEST_ORDERS=False)
+    twocheckout.notify("LCN", pushed.customer_reference, EXTERNAL_CUSTOMER_REFERENCE="", **fields)
+    last = notifications_overview.overview()[0].last
+    sync.sweep()
+    assert Notification.objects.count() == kept
+    assert notifications_overview.overview()[0].last == last is not None
 
 
 def test_killed_between_asking_and_noting(pushed, twocheckout, monkeypatch):
@@ -242,7 +269,7 @@ def test_killed_between_asking_and_noting(pushed, twocheckout, monkeypatch):
 
 def test_a_deleted_customer(pushed, twocheckout):
     twocheckout.notify("LCN", pushed)
-    notifications.apply("default")
+    notifications_sweep.apply("default")
     pushed.delete()
     assert outcomes() == []
 

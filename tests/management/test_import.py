@@ -211,7 +211,9 @@ def test_pull__references_and_files(pushed, twocheckout, tmp_path, monkeypatch):
         call_command("twocheckout_pull", "--from-file", str(path), stdout=io.StringIO(), stderr=err)
     assert err.getvalue() == "Line 3: no customer here has this reference.\n"
     with pytest.raises(CommandError, match="There is no customer nobody"):
-        run("pull", "nobody")
+        run("pull", "nobody", pushed.pk)
+    for command in ("push", "compare"):
+        run(command, pushed.external_customer_reference)
     pushed.refresh_from_db()
     assert pushed.city == "Paris"
 

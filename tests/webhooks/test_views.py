@@ -1,23 +1,26 @@
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import time
+from urllib.parse import quote_from_bytes
 
 import pytest
 from django.apps import apps
-from django.db import OperationalError, connection, connections
+from django.db import DataError, OperationalError, connection, connections
+from django.db.models import QuerySet
 from django.test import Client, override_settings
 from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from django_twocheckout import signals
-from django_twocheckout.flows import notifications
+from django_twocheckout.flows import notifications, notifications_overview
 from django_twocheckout.models import Customer, Notification
 from django_twocheckout.testing.notifications import fields_of, signed
 from django_twocheckout.webhooks.form import parse
-from django_twocheckout.webhooks.signature import receipt, verified_by
+from django_twocheckout.webhooks.signature import receipt, source, verified_by
 
 from .vectors import FORGED, GENUINE, KEY, UNDISPUTED, body_of, key_of, name_of
 
@@ -137,12 +140,20 @@ def test_many_fields_and_odd_bytes_are_genuine():
         assert post(signed(lcn(ITEMS=products), "SECRET_KEY", ["sha3-256"])).status_code == 200
 
 
-@pytest.mark.parametrize("reference", ["x" * 65, "6\x007", "601\n952421", ""])
-def test_an_impossible_reference_is_none(reference):
-    body = signed(lcn(AVANGATE_CUSTOMER_REFERENCE=reference), "SECRET_KEY", ["sha3-256"])
-    assert post(body).status_code == 200
+IMPOSSIBLE = ["x" * 251, "6\x007", "601\n952421", "\ud800", "\udfff7", "\ufffd", "\u200b", ""]
+
+
+@pytest.mark.parametrize("reference", IMPOSSIBLE)
+@pytest.mark.parametrize("name", ["AVANGATE_CUSTOMER_REFERENCE", "EXTERNAL_CUSTOMER_REFERENCE"])
+def test_an_impossible_reference_is_none(name, reference):
+    only = {"AVANGATE_CUSTOMER_REFERENCE": "", "EXTERNAL_CUSTOMER_REFERENCE": "", name: "@"}
+    text = quote_from_bytes(reference.encode(errors="surrogatepass"))
+    fields = signed(lcn(**only), "SECRET_KEY", []).replace(b"=%40", f"={text}".encode())
+    message = source(parse(fields, 10_000))
+    digest = hmac.new(b"SECRET_KEY", message, "sha3_256").hexdigest()
+    assert post(fields + f"&SIGNATURE_SHA3_256={digest}".encode()).status_code == 200
     [line] = Notification.objects.all()
-    assert (line.outcome, line.customer_reference) == ("unnamed", "")
+    assert (line.outcome, line.customer_reference, line.external_customer_reference) == ("unnamed", "", "")
 
 
 def test_a_reference_of_bytes_that_are_no_text(configure):
@@ -271,6 +282,28 @@ def test_a_dead_database(monkeypatch, caplog):
     assert outcomes() == []
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        DataError("untranslatable"),  # PostgreSQL in LATIN1
+        OperationalError(1366, "Incorrect string value"),  # MariaDB in utf8mb3
+        UnicodeEncodeError("ascii", "ł", 0, 1, "no such character"),
+    ],
+)
+def test_a_reference_that_the_database_does_not_have(error, monkeypatch, caplog):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(QuerySet, "create", fail)
+    body = signed(lcn(EXTERNAL_CUSTOMER_REFERENCE="ł-7"), "SECRET_KEY", ["sha3-256"])
+    answer = post(body)
+    assert (answer.status_code, answer.content) == (400, b"")
+    assert "not stored: NotStorable" in caplog.text
+    assert "ł-7" not in caplog.text
+    monkeypatch.undo()
+    assert outcomes() == []
+
+
 def test_one_insert(django_assert_num_queries, ada):
     with django_assert_num_queries(1) as queries:
         assert post(right()).status_code == 200
@@ -282,7 +315,7 @@ def test_forged_ones_are_bounded(monkeypatch):
     for _ in range(5):
         assert post(b"A=1").status_code == 400
     assert len(outcomes()) == 3
-    assert notifications.overview()[0].forged == 3
+    assert notifications_overview.overview()[0].forged == 3
 
 
 def test_signal(ada):

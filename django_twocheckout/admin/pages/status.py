@@ -22,7 +22,7 @@ from ... import sync, tasks
 from ...conf import Conf, ConfigurationError
 from ...exceptions import AnotherMerchantCode
 from ...flows.account import current_account
-from ...flows.notifications import Notifications, overview
+from ...flows.notifications_overview import Notifications, overview
 from ...flows.status import throughput
 from ...models import Account, Customer, SyncState
 from ...redaction import redacted_repr

@@ -1,16 +1,19 @@
-"""``manage.py twocheckout_compare``: how far rows and 2Checkout differ, by ``sync.compare``. Writes nothing."""
+"""``manage.py twocheckout_compare``: how far rows and 2Checkout differ. Writes no row."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 
 from django.core.management.base import CommandError, CommandParser
 
-from ... import sync
-from ...exceptions import NotFound, TwoCheckoutError
-from ...models import Customer, CustomerQuerySet
-from ..base import Progress, RowsCommand, keys
+from ...conf import conf
+from ...exceptions import NotFound, SendingStopped, TwoCheckoutError
+from ...flows.compare import Difference, compare_each
+from ...models import CustomerQuerySet
+from ..base import Progress, RowsCommand, keys, paused_words
 
 #: Customers of a sample.
 SAMPLE = 100
@@ -36,6 +39,7 @@ class Command(RowsCommand):
         elif not self.options["all"]:
             sample = list(wanted.order_by("?").values_list("pk", flat=True)[: limit or SAMPLE])
             wanted = customers.filter(pk__in=sample)
+        wanted = wanted.filter(account__in=conf.aliases())
         count = min(wanted.count(), limit or wanted.count())
         if self.options["dry_run"]:
             line = json.dumps({"would_compare": count}) if self.options["json"] else f"Would compare: {count}."
@@ -47,26 +51,37 @@ class Command(RowsCommand):
         sides: dict[str, Counter[str]] = {"here": Counter(), "there": Counter(), "both": Counter()}
         differing, gone, compared, failures = 0, 0, 0, Counter[str]()
         progress = Progress(self.stderr, count) if self.shows_progress else None
-        for number, pk in enumerate(keys(wanted)):
-            if number == count:
-                break
-            try:
-                changed = [one for one in sync.compare(Customer.objects.using(self.database).get(pk=pk)) if one.changed]
+        for result in self._results(wanted, count):
+            if isinstance(result, NotFound):
+                gone += 1
+            elif isinstance(result, TwoCheckoutError):
+                failures[type(result).__name__] += 1
+            else:
+                changed = [one for one in result if one.changed]
                 compared += 1
                 differing += bool(changed)
                 for one in changed:
                     sides[one.changed][one.name] += 1
-            except Customer.DoesNotExist:
-                continue  # deleted meanwhile
-            except NotFound:
-                gone += 1
-            except TwoCheckoutError as error:
-                failures[type(error).__name__] += 1
             if progress:
-                progress.advance([pk])
+                progress.advance([result])
         self._show(sides, {"compared": compared, "differing": differing, "gone": gone}, failures)
+        for paused in self._stopped().values():
+            if paused.open_until:
+                raise CommandError(f"{paused_words(paused.alias, paused.open_until)} {paused.reason}")
         if differing or gone or failures:
             raise CommandError(f"{differing + gone + sum(failures.values())} customers differ or were not compared.")
+
+    def _results(self, wanted: CustomerQuerySet, count: int) -> Iterator[list[Difference] | TwoCheckoutError]:
+        """What came of each customer, account by account, *count* at the most."""
+        left = count
+        for account in conf.aliases():
+            pks = islice(keys(wanted.filter(account=account)), left)
+            try:
+                for _pk, result in compare_each(pks, account, database=self.database):
+                    left -= 1
+                    yield result
+            except SendingStopped as error:
+                raise CommandError(error.words) from None
 
     def _show(self, sides: dict[str, Counter[str]], counts: dict[str, int], failures: Counter[str]) -> None:
         if self.options["json"]:

@@ -62,7 +62,7 @@ class Command(RowsCommand):
             trouble = error.words
         self._tell(run)
         if trouble:
-            raise CommandError(f"{trouble} What was found is stored; run it again, and it goes on there.")
+            raise CommandError(f"{trouble.rstrip('.')}. What was found is stored; run it again, and it goes on there.")
         if not options["dry_run"] and not options["no_pull"]:
             act = partial(pull_asked, Source.COMMAND, database=self.database)
             return self.work(asked_pulls(Source.COMMAND, self.database), act)

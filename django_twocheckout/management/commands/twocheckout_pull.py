@@ -9,15 +9,14 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
 
 from ... import sync
 from ...dispatch import Key
 from ...flows.many import KeySource
-from ...flows.pull import ask_pulls, asked_pulls, keys_of, not_pulled, pull_asked, stale
-from ...models import Customer, CustomerQuerySet, Source
+from ...flows.pull import ask_pulls, asked_pulls, not_pulled, pull_asked, stale
+from ...flows.references import keys_of
+from ...models import CustomerQuerySet, Source
 from ..base import PORTION, RowsCommand, keys
 from ..files import references_in
 
@@ -29,7 +28,6 @@ class Command(RowsCommand):
         "Re-fetch customers from 2Checkout into their rows; what changed only here stays. Ends with 1 if any customer "
         "could not be re-fetched."
     )
-    keys_help = "Only these customers, by primary key or by either reference."
     done = "Re-fetched:"
     failed = "customers could not be re-fetched; their history says why."
 
@@ -66,7 +64,7 @@ class Command(RowsCommand):
         known = customers.exclude(customer_reference=None)
         pks: Iterable[Key] | None = None
         if options["pks"]:
-            wanted = customers.filter(pk__in=self._given(customers))
+            wanted = customers.filter(pk__in=self.named(customers))
         elif options["from_file"]:
             wanted, pks = customers, self._in_file(customers)
         elif options["failed"]:
@@ -90,20 +88,6 @@ class Command(RowsCommand):
         return self.work(
             asked_pulls(Source.COMMAND, self.database), partial(pull_asked, Source.COMMAND, database=self.database)
         )
-
-    def _given(self, customers: CustomerQuerySet) -> list[Key]:
-        """The keys of the given customers: each by its primary key, or else by either reference."""
-        found: list[Key] = []
-        for given in self.options["pks"]:
-            try:
-                by_key = customers.filter(pk=Customer._meta.pk.to_python(given)).values_list("pk", flat=True).first()
-            except (ValidationError, OverflowError, DatabaseError):
-                by_key = None
-            matches = [by_key] if by_key is not None else keys_of(customers, [given]).get(given, [])
-            if not matches:
-                raise CommandError(f"There is no customer {given}.")
-            found += matches
-        return found
 
     def _in_file(self, customers: CustomerQuerySet) -> Iterator[Key]:
         lines, seen = references_in(self.options["from_file"], self.options["column"]), set[Key]()

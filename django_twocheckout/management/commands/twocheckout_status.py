@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from ... import sync
 from ...conf import ConfigurationError
 from ...exceptions import AnotherMerchantCode, SendingDisabled
-from ...flows.notifications import Notifications, overview
+from ...flows.notifications_overview import Notifications, overview
 from ...flows.status import failed_keys
 from ...models import SyncState
 from ...spans import span

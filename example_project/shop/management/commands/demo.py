@@ -14,7 +14,7 @@ from django.core.management import BaseCommand, call_command
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler, get_internal_wsgi_application
 from django.db import connection
 
-from shop import running, seed
+from shop import running, seed, shoppers
 from shop.story import Story
 
 LOGIN = ("admin", "admin")
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="0 for one that is free")
 
     def handle(self, *, headless, host, port, **options):
-        prepare = {} if headless else {"prepare": seed.sow}
+        prepare = {} if headless else {"prepare": self.prepare}
         with self.fresh_database(headless), running.everything(self.say, **prepare) as fake:
             if headless:
                 ended_well = Story(fake, self.say).tell()
@@ -44,6 +44,10 @@ class Command(BaseCommand):
                 self.serve(host, port, fake)
                 ended_well = True
         sys.exit(0 if ended_well else 1)
+
+    def prepare(self, fake):
+        seed.sow(fake)
+        shoppers.arrive(fake, shoppers.SHOPPERS)
 
     def say(self, text):
         self.stdout.write(text)
@@ -80,6 +84,8 @@ class Command(BaseCommand):
         self.say(f"The admin  http://{host}:{port}/admin/twocheckout/customer/   login {LOGIN[0]}, password {LOGIN[1]}")
         for reference in seed.only_there(fake)[:1]:
             self.say(f"Only 2Checkout has customer {reference}: the admin can add it from there.")
+        self.say(f"2Checkout had {shoppers.SHOPPERS} customers before: http://{host}:{port}/import/ takes them over.")
+        self.say(f"It sends its notifications to http://{host}:{port}/2checkout/lcn/ and …/ipn/.")
         self.say("Ctrl-C ends it.")
         server.serve_forever(0.2)
         server.server_close()

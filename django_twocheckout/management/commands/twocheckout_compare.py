@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from ... import sync
 from ...exceptions import NotFound, TwoCheckoutError
 from ...models import Customer, CustomerQuerySet
-from ..base import Progress, RowsCommand, keys
+from ..base import Progress, RowsCommand, counted, keys
 
 #: Customers of a sample.
 SAMPLE = 100
@@ -38,8 +38,7 @@ class Command(RowsCommand):
             wanted = customers.filter(pk__in=sample)
         count = min(wanted.count(), limit or wanted.count())
         if self.options["dry_run"]:
-            line = json.dumps({"would_compare": count}) if self.options["json"] else f"Would compare: {count}."
-            return self.stdout.write(line)
+            return self.tell(f"Would compare: {count}.", {"would_compare": count})
         return self._compare(wanted, count)
 
     def _compare(self, wanted: CustomerQuerySet, count: int) -> None:
@@ -66,7 +65,8 @@ class Command(RowsCommand):
                 progress.advance([pk])
         self._show(sides, {"compared": compared, "differing": differing, "gone": gone}, failures)
         if differing or gone or failures:
-            raise CommandError(f"{differing + gone + sum(failures.values())} customers differ or were not compared.")
+            not_the_same = counted(differing + gone + failures.total(), "customer")
+            raise CommandError(f"Differing, or not compared: {not_the_same}.")
 
     def _show(self, sides: dict[str, Counter[str]], counts: dict[str, int], failures: Counter[str]) -> None:
         if self.options["json"]:

@@ -58,7 +58,7 @@ def _line(claim: Claim, result: Result, verb: Verb, outcome: AttemptOutcome) -> 
         milliseconds=round(result.seconds * 1000),
         sent=" ".join(sorted(result.sent)),
         adopted=" ".join(sorted(result.merged.adopt)) if result.merged else "",
-        conflicts=" ".join(sorted(result.merged.conflicts)) if result.merged else "",
+        conflicts=" ".join(sorted(result.conflicts)),
         unreadable=" ".join(sorted(result.remote.unreadable)) if result.remote else "",
         source=claim.source,
         user=claim.user[:64],

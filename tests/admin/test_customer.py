@@ -150,10 +150,7 @@ def test_panel__conflict(admin_client, pushed, twocheckout):
     twocheckout.edit(pushed.customer_reference, City="Rome")
     Customer.objects.update(city="Paris")
     sync.push(pushed)
-    assert (
-        "Changed here and at 2Checkout, and differently, when it was last compared: City."
-        in panel(admin_client, pushed)[0]
-    )
+    assert "these had changed on both sides: City. Ours won: City." in panel(admin_client, pushed)[0]
 
 
 def test_panel__paused(admin_client, ada, twocheckout):

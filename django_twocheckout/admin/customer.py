@@ -27,11 +27,13 @@ from .composed import HISTORY_LINES, ComposedAdmin
 from .display.conflicts import last_conflict, last_conflicts
 from .display.failures import in_words, reason, translated
 from .display.fields import value
-from .display.history import Line
+from .display.history import Line, refusal
 from .display.state_summary import MANY, ago, badge, failing_for, next_try, not_in_step, state_summary
 from .filters import CardsFilter, ConflictFilter, CountryFilter, PresenceFilter, ReasonFilter, StaleFilter
 from .form import CustomerForm
+from .index import show_on_index
 from .job import under_way
+from .links import links_of
 from .pages import AddPage, CardsPage, ComparePage, LinkPage, PushAndPull, StatusPage
 from .pages.push_pull import with_reason
 from .paging import CappedPaginator, count_up_to
@@ -227,6 +229,7 @@ class CustomerAdmin(ComposedAdmin):
     # The list, the form, the history, and the addresses of all pages.
 
     def get_urls(self) -> list[URLPattern]:
+        show_on_index(self.admin_site)  # here all apps are ready, so that templates can be loaded
         patterns = super().get_urls()
         for pattern in patterns:
             if pattern.name in self._that_push:
@@ -353,6 +356,7 @@ class CustomerAdmin(ComposedAdmin):
                 "pause_reason": translated(account.reason) if account else "",
                 "badge": badge(customer),
                 "conflict": last_conflict(customer),
+                "links": links_of(self, request, customer),
                 "waiting": Waiting.of(request, customer, stopped=stopped),
             }
         return super().change_view(request, object_id, form_url, {**content, **(extra_context or {})})
@@ -364,8 +368,9 @@ class CustomerAdmin(ComposedAdmin):
         if customer is not None:
             attempts = list(customer.attempts.order_by("-at", "-pk")[: HISTORY_LINES + 1])
         names = user_names(attempt.user for attempt in attempts)
+        why = refusal(customer, attempts) if customer is not None else {}
         return {
-            "attempts": [Line.of(attempt, names) for attempt in attempts[:HISTORY_LINES]],
+            "attempts": [Line.of(attempt, names, why.get(attempt.pk, "")) for attempt in attempts[:HISTORY_LINES]],
             "more_attempts": len(attempts) > HISTORY_LINES,
             "notifications": of_customer(customer)[:HISTORY_LINES] if customer is not None else [],
             "media": self.media,

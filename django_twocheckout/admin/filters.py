@@ -1,4 +1,4 @@
-"""Filters of the customers' list: by reason, conflict, age, cards and country. Counts come on demand, as Django's do."""
+"""Filters of the customers' list: by reason, conflict, age, cards and country. Counts come only on demand."""
 
 from __future__ import annotations
 

@@ -183,6 +183,20 @@ def test_history(admin_client, ada, twocheckout):
     assert "Pushed to 2Checkout." in page  # Django's own log
 
 
+def test_history__the_words_of_the_refusal(admin_client, pushed, twocheckout):
+    for city, fiscal_code in (("Paris", "INVALID"), ("Rome", "INVALID")):
+        Customer.objects.update(city=city, company="Engines", fiscal_code=fiscal_code)
+        sync.push(pushed)
+    words = read(admin_client.get(f"{LIST}{pushed.pk}/history/").content.decode())
+    # The row has the words of the last one; the history itself keeps the codes alone.
+    assert words.count("Failed The fiscal code is not a valid VAT ID SIM_INVALID_FISCAL_CODE HTTP 400") == 1
+    assert words.count("Failed SIM_INVALID_FISCAL_CODE HTTP 400") == 1
+    assert "(SIM_INVALID" not in words
+    Customer.objects.update(fiscal_code="")
+    sync.push(pushed)
+    assert "not a valid VAT ID" not in read(admin_client.get(f"{LIST}{pushed.pk}/history/").content.decode())
+
+
 def test_history__nothing_yet(admin_client, ada):
     page = admin_client.get(f"{LIST}{ada.pk}/history/").content.decode()
     assert "2Checkout has not been talked to about this customer" in page

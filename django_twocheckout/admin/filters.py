@@ -71,11 +71,11 @@ class ConflictFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
-        if (days := self.value()) not in map(str, CONFLICT_DAYS) or days is None:
-            return queryset
-        since = utc_now() - timedelta(days=int(days))
-        found = Attempt.objects.using(queryset.db).filter(at__gte=since).exclude(conflicts="")
-        return queryset.filter(pk__in=found.values("customer"))
+        if (days := self.value()) and days in map(str, CONFLICT_DAYS):
+            since = utc_now() - timedelta(days=int(days))
+            found = Attempt.objects.using(queryset.db).filter(at__gte=since).exclude(conflicts="")
+            return queryset.filter(pk__in=found.values("customer"))
+        return queryset
 
 
 class StaleFilter(admin.SimpleListFilter):

@@ -14,7 +14,7 @@ from django.contrib.admin.exceptions import NotRegistered
 from django.contrib.admin.utils import quote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import ForeignKey, Model
+from django.db.models import ForeignKey, ForeignObjectRel, Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -57,9 +57,8 @@ def links_of(ours: PagedAdmin, request: HttpRequest, customer: Customer) -> list
 def _pointing_to_customers() -> Iterator[ForeignKey[Any, Any]]:
     """The foreign keys and one-to-one fields of other apps' models."""
     for relation in Customer._meta.get_fields(include_hidden=True):
-        field = getattr(relation, "field", None)
-        points_here = relation.auto_created and isinstance(field, ForeignKey)
-        if points_here and field.model._meta.app_label != Customer._meta.app_label:
+        field = relation.field if isinstance(relation, ForeignObjectRel) else None
+        if isinstance(field, ForeignKey) and field.model._meta.app_label != Customer._meta.app_label:
             yield field
 
 
@@ -74,7 +73,7 @@ def _links(ours: PagedAdmin, request: HttpRequest, customer: Customer, field: Fo
     if len(rows) > LISTED:
         more = f"{ours.address('changelist', model=field.model)}?{urlencode({f'{field.name}__exact': key})}"
     objects = [(str(row), ours.address("change", quote(row.pk), model=field.model)) for row in shown]
-    return Links(capfirst(field.model._meta.verbose_name), objects, more) if objects else None
+    return Links(capfirst(str(field.model._meta.verbose_name)), objects, more) if objects else None
 
 
 class CustomerStateMixin(ModelAdmin):
@@ -115,11 +114,12 @@ class CustomerStateMixin(ModelAdmin):
             return
         *way, name = self.customer_field.split("__")
         holders = [(one, _follow(one, way)) for one in objects]
-        found = [(one, holder, holder._meta.get_field(name)) for one, holder in holders if holder is not None]
+        found = [(one, holder) for one, holder in holders if holder is not None]
         if not found:
             return
-        target: Any = found[0][2].target_field
-        keys = {one: getattr(holder, field.attname) for one, holder, field in found}
+        field: Any = found[0][1]._meta.get_field(name)
+        target = field.target_field
+        keys = {one: getattr(holder, field.attname) for one, holder in found}
         rows = customers.get_queryset(request).filter(**{f"{target.name}__in": set(keys.values()) - {None}})
         states = {
             getattr(row, target.attname): self._shown(row)

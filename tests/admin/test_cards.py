@@ -38,7 +38,7 @@ def choices(page):
 
 def table(page):
     """The lines of the page's tables, without their buttons; a remark is a line of one cell."""
-    ours = "".join(re.findall(r'<table class="tco-cards">(.*?)</table>', page.content.decode(), re.DOTALL))
+    ours = "".join(re.findall(r'<table class="tco-cards tco-stack">(.*?)</table>', page.content.decode(), re.DOTALL))
     lines = re.findall(r"<tr[^>]*>(.*?)</tr>", ours, re.DOTALL)
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.DOTALL) for line in lines]
     return [[read(cell) for cell in line[:4]] for line in cells]

@@ -7,8 +7,9 @@ from django.contrib import admin
 from ..models import Customer, Job
 from .customer import CustomerAdmin
 from .job import JobAdmin
+from .links import CustomerStateMixin
 
 admin.site.register(Customer, CustomerAdmin)
 admin.site.register(Job, JobAdmin)
 
-__all__ = ["CustomerAdmin", "JobAdmin"]
+__all__ = ["CustomerAdmin", "CustomerStateMixin", "JobAdmin"]

@@ -110,7 +110,7 @@ def woken(*, found: bool, database: str | None, done: str = "", words: str = "")
 
 
 def banner(database: str | None = None, account: str | None = None) -> dict[str, Any]:
-    """What the pages show above all else: the account that is stopped, and whether nobody moves."""
+    """What the pages show above all else: the account that is stopped, and whether no worker was seen."""
     accounts = current_accounts(database)
     mine = [state for state in accounts if account in (None, state.alias)]
     return {

@@ -24,13 +24,16 @@ from ..models import Attempt, Customer, Job, SyncState, Verb
 from .actions import choose_cards, push_now, refetch, retry_failed
 from .base import Page, banner, outside_transactions, user_names
 from .composed import HISTORY_LINES, ComposedAdmin
+from .display.conflicts import last_conflict, last_conflicts
 from .display.failures import in_words, reason, translated
 from .display.fields import value
-from .display.history import Line
+from .display.history import Line, refusal
 from .display.state_summary import MANY, ago, badge, failing_for, next_try, not_in_step, state_summary
-from .filters import CardsFilter, CountryFilter, PresenceFilter, ReasonFilter, StaleFilter
+from .filters import CardsFilter, ConflictFilter, CountryFilter, PresenceFilter, ReasonFilter, StaleFilter
 from .form import CustomerForm
+from .index import show_on_index
 from .job import under_way
+from .links import links_of
 from .pages import AccountPage, AddPage, CardsPage, ComparePage, LinkPage, PushAndPull, StatusPage
 from .pages.account import ACCOUNT_PAGES
 from .pages.push_pull import with_reason
@@ -78,6 +81,7 @@ class CustomerAdmin(ComposedAdmin):
         "sync_state",
         ("presence", PresenceFilter),
         ReasonFilter,
+        ConflictFilter,
         StaleFilter,
         CardsFilter,
         "enabled",
@@ -167,7 +171,16 @@ class CustomerAdmin(ComposedAdmin):
         paused = customer.account in getattr(customer, "stopped_accounts", ())
         lines = [Truncator(words).chars(90), failing, next_try(customer, paused=paused)]
         shown = format_html_join("", '<div class="tco-reason">{}</div>', [(line,) for line in lines if line])
-        return format_html("{}{}", badge(customer), shown)
+        return format_html("{}{}{}", badge(customer), shown, self._conflict(customer))
+
+    def _conflict(self, customer: Customer) -> str:
+        """A link to the page that compares, for a row with an undecided conflict."""
+        conflict = getattr(customer, "conflict", None)
+        if conflict is None or not conflict.open:
+            return ""
+        words = _("Changed on both sides: %(fields)s") % {"fields": conflict.open}
+        link = '<div class="tco-reason"><span aria-hidden="true">⚡</span> <a href="{}">{}</a></div>'
+        return format_html(link, self.address("differences", customer.pk), words)
 
     @admin.display(description=gettext_lazy("failing since"), ordering="failing_since")
     def failing(self, customer: Customer) -> str:
@@ -229,6 +242,7 @@ class CustomerAdmin(ComposedAdmin):
     # The list, the form, the history, and the addresses of all pages.
 
     def get_urls(self) -> list[URLPattern]:
+        show_on_index(self.admin_site)  # here all apps are ready, so that templates can be loaded
         patterns = super().get_urls()
         for pattern in patterns:
             if pattern.name in self._that_push:
@@ -262,7 +276,9 @@ class CustomerAdmin(ComposedAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changes = super().get_changelist_instance(request)
+        conflicts = last_conflicts(one for one in changes.result_list if one.sync_state != SyncState.SYNCED)
         for customer in changes.result_list:
+            customer.conflict = conflicts.get(customer.row_key)
             customer.has_failing_column = self._shows_failed(request)
             customer.stopped_accounts = getattr(request, "stopped_accounts", ())
         return changes
@@ -353,6 +369,8 @@ class CustomerAdmin(ComposedAdmin):
                 ),
                 "pause_reason": translated(account.reason) if account else "",
                 "badge": badge(customer),
+                "conflict": last_conflict(customer),
+                "links": links_of(self, request, customer),
                 "waiting": Waiting.of(request, customer, stopped=stopped),
             }
         return super().change_view(request, object_id, form_url, {**content, **(extra_context or {})})
@@ -364,8 +382,9 @@ class CustomerAdmin(ComposedAdmin):
         if customer is not None:
             attempts = list(customer.attempts.order_by("-at", "-pk")[: HISTORY_LINES + 1])
         names = user_names(attempt.user for attempt in attempts)
+        why = refusal(customer, attempts) if customer is not None else {}
         return {
-            "attempts": [Line.of(attempt, names) for attempt in attempts[:HISTORY_LINES]],
+            "attempts": [Line.of(attempt, names, why.get(attempt.pk, "")) for attempt in attempts[:HISTORY_LINES]],
             "more_attempts": len(attempts) > HISTORY_LINES,
             "notifications": of_customer(customer)[:HISTORY_LINES] if customer is not None else [],
             "media": self.media,

@@ -1,4 +1,4 @@
-"""Filters of the customers' list: by reason, age, cards and country. Counts come on demand, as with Django's own."""
+"""Filters of the customers' list: by reason, conflict, age, cards and country. Counts come only on demand."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from ..conf import Conf
 from ..countries import COUNTRY_CODES, country_choices
-from ..models import Customer, SyncState
+from ..models import Attempt, Customer, SyncState, utc_now
 from .display import failures
 
 #: Characters of a reason. The filters stand in a narrow column.
 REASON_LENGTH = 70
 STALE_DAYS = (1, 7, 30, 90)
+CONFLICT_DAYS = (1, 7, 30)
 
 
 class ReasonFilter(admin.SimpleListFilter):
@@ -52,6 +54,28 @@ class PresenceFilter(admin.ChoicesFieldListFilter):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.title = gettext_lazy("presence at 2Checkout")
+
+
+class ConflictFilter(admin.SimpleListFilter):
+    """By the last time at which fields had changed on both sides, as far as the history goes back."""
+
+    title = gettext_lazy("conflict")
+    parameter_name = "conflict"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Customer]) -> list[tuple[str, str]]:
+        kept = Conf.HISTORY_DAYS.raw()
+        shown = [days for days in CONFLICT_DAYS if not isinstance(kept, int) or days <= kept]
+        return [
+            (str(days), ngettext("In the last day", "In the last %(days)d days", days) % {"days": days})
+            for days in shown
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
+        if (days := self.value()) and days in map(str, CONFLICT_DAYS):
+            since = utc_now() - timedelta(days=int(days))
+            found = Attempt.objects.using(queryset.db).filter(at__gte=since).exclude(conflicts="")
+            return queryset.filter(pk__in=found.values("customer"))
+        return queryset
 
 
 class StaleFilter(admin.SimpleListFilter):

@@ -14,7 +14,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Model, QuerySet
 
 from ..conf import conf
-from ..models import Attempt, AttemptOutcome, Verb, database_now, has_row_locks, lock_rows
+from ..models import CARD_LENGTH, Attempt, AttemptOutcome, Verb, database_now, has_row_locks, lock_rows
 from .records import Claim, Finished, Result
 from .retry import code_of
 
@@ -40,9 +40,11 @@ def line(one: Finished) -> Attempt:
     return attempt
 
 
-def deletion(claim: Claim, result: Result) -> Attempt:
-    """The line about the deletion of a card."""
-    return _line(claim, result, Verb.DELETE, AttemptOutcome.FAILED if result.error else AttemptOutcome.DONE)
+def deletion(claim: Claim, result: Result, card: str) -> Attempt:
+    """The line about the deletion of this card."""
+    attempt = _line(claim, result, Verb.DELETE, AttemptOutcome.FAILED if result.error else AttemptOutcome.DONE)
+    attempt.card = card[:CARD_LENGTH]
+    return attempt
 
 
 def _line(claim: Claim, result: Result, verb: Verb, outcome: AttemptOutcome) -> Attempt:
@@ -58,7 +60,7 @@ def _line(claim: Claim, result: Result, verb: Verb, outcome: AttemptOutcome) -> 
         milliseconds=round(result.seconds * 1000),
         sent=" ".join(sorted(result.sent)),
         adopted=" ".join(sorted(result.merged.adopt)) if result.merged else "",
-        conflicts=" ".join(sorted(result.merged.conflicts)) if result.merged else "",
+        conflicts=" ".join(sorted(result.conflicts)),
         unreadable=" ".join(sorted(result.remote.unreadable)) if result.remote else "",
         source=claim.source,
         user=claim.user[:64],

@@ -235,7 +235,7 @@ def _merge(
     images.after_read(claim, result, merged)
     # The fetched object resolves all values in doubt, and they are part of the base.
     result.remote, result.reference, result.base, result.in_doubt = theirs, theirs.reference, merged.base, []
-    result.presence = Presence.THERE
+    result.conflicts, result.presence = merged.conflicts, Presence.THERE
     return theirs, merged
 
 

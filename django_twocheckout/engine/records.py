@@ -163,6 +163,8 @@ class Result:
     base: WireValues | None = None
     #: The comparison to settle; None if it was not completed.
     merged: Merge | None = None
+    #: Names of the fields that had changed on both sides, also where the update failed.
+    conflicts: frozenset[str] = frozenset()
     #: 2Checkout's object, if it was fetched.
     remote: RemoteCustomer | None = None
     #: The winners of single fields, by a person's choice.

@@ -55,14 +55,16 @@ def cards(customer: Customer) -> list[Card]:
 
 
 @redact_frames
-def delete_card(customer: Customer, token: str, *, source: Source = Source.CODE, user: object = "") -> None:
+def delete_card(
+    customer: Customer, token: str, *, card: str = "", source: Source = Source.CODE, user: object = ""
+) -> None:
     """Delete the card behind this token at 2Checkout, then pull the row, so that its list of cards is right again.
 
-    A missing card counts as deleted. *source* and *user* (a primary key) are for the history. Raises CardNotDeleted
-    with 2Checkout's reasons, CustomerBusy, NotFound for a customer unknown to 2Checkout, another TwoCheckoutError,
-    ConfigurationError, or RuntimeError inside a transaction.
+    A missing card counts as deleted. *card* (its type and last digits, never its token), *source* and *user* (a primary
+    key) are for the history. Raises CardNotDeleted with 2Checkout's reasons, CustomerBusy, NotFound for a customer
+    unknown to 2Checkout, another TwoCheckoutError, ConfigurationError, or RuntimeError inside a transaction.
     """
-    card = RedactedDict(token=token)
+    secret = RedactedDict(token=token)
     del token  # an error report must not show it in this frame or the next
     claim, client = one.claim_or_busy(customer, Verb.PULL, source, user)
     with released_on_error([claim]):
@@ -73,18 +75,18 @@ def delete_card(customer: Customer, token: str, *, source: Source = Source.CODE,
         try:
             reference = one.known_reference(claim.reference)
             try:
-                client.delete_card(reference, card["token"])
+                client.delete_card(reference, secret["token"])
             except NotFound:
                 pass  # a missing card is a deleted one
             except UnreadableAnswer as unclear:
-                if (unclear.status or 200) >= 300 or _is_there(claim, client, reference, card):
+                if (unclear.status or 200) >= 300 or _is_there(claim, client, reference, secret):
                     raise
         except TwoCheckoutError as error:
             result.error = without_frames(error)
         return result
 
     deleted = run_guarded(delete, claim, client)
-    history.write([history.deletion(claim, deleted)], claim.database)
+    history.write([history.deletion(claim, deleted, card)], claim.database)
     if deleted.error:
         claims.release([claim])
         report.missed_wakeup(claim)

@@ -23,6 +23,8 @@ from ..models import AccountState, Customer, CustomerQuerySet
 #: Keys are read in portions: a million need no memory, and no cursor stays open.
 PORTION = 1000
 MOST = 10**9
+#: The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT.
+INTERRUPTED = 130
 
 
 class RowsCommand(BaseCommand):
@@ -32,6 +34,8 @@ class RowsCommand(BaseCommand):
     done = ""
     failed = ""
     keys_help = "Only these customers, by primary key or by either reference."
+    #: What Ctrl-C leaves, in words.
+    stopped = "What was done stays done."
 
     def add_arguments(self, parser: CommandParser) -> None:
         if self.keys_help:
@@ -54,7 +58,12 @@ class RowsCommand(BaseCommand):
         #: Lines of a file that were left out.
         self.refused = 0
         self.database: str = options["database"]
-        self.run(Customer.objects.using(self.database))
+        try:
+            self.run(Customer.objects.using(self.database))
+        except KeyboardInterrupt:
+            if self.shows_progress:
+                self.stderr.write("\n", ending="")  # the bar's line ends here
+            raise CommandError(f"Stopped. {self.stopped}", returncode=INTERRUPTED) from None
 
     def run(self, customers: CustomerQuerySet) -> None:
         raise NotImplementedError
@@ -105,6 +114,12 @@ class RowsCommand(BaseCommand):
         if not self.options["json"] and self.options["verbosity"]:
             self.stdout.write(words)
 
+    def tell(self, words: str, facts: dict[str, object]) -> None:
+        """Print these words for people, or the facts with --json."""
+        if self.options["json"]:
+            self.stdout.write(json.dumps(facts))
+        self.say(words)
+
     def refuse(self, number: int, problem: str) -> None:
         """Tell a line of a file that is left out."""
         self.refused += 1
@@ -131,9 +146,9 @@ class RowsCommand(BaseCommand):
         if paused and paused.open_until:
             raise CommandError(f"{paused_words(paused.alias, paused.open_until)} {paused.reason}")
         if total.failed:
-            raise CommandError(f"{total.failed} {self.failed}")
+            raise CommandError(f"{counted(total.failed, 'customer')} {self.failed}")
         if self.refused:
-            raise CommandError(f"{self.refused} lines were left out.")
+            raise CommandError(f"Left out: {counted(self.refused, 'line')}.")
         if total.more and self.options["limit"] is None:
             raise CommandError("Not all was done: 2Checkout does not answer. Try again later.")
 
@@ -160,6 +175,11 @@ class Progress:
         end = "\n" if self.done >= self.total else ""
         self.terminal.write(f"\r{self.done}/{self.total}  {rate:.0f}/s  {left} left   ", ending=end)
         self.terminal.flush()
+
+
+def counted(count: int, noun: str) -> str:
+    """The number with its noun: 1 customer, 2 customers."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def how_to_confirm(account: str) -> str:

@@ -2,7 +2,7 @@
 
 from .account import Account, AccountState
 from .ask import NO_JOB, Ask, AskOutcome
-from .attempt import Attempt, AttemptOutcome, Source, Verb
+from .attempt import CARD_LENGTH, Attempt, AttemptOutcome, Source, Verb
 from .clock import clock_of, database_now, host_now, read_clock, utc_now, with_clock
 from .customer import Customer
 from .job import Job
@@ -20,6 +20,7 @@ from .validators import (
 )
 
 __all__ = [
+    "CARD_LENGTH",
     "IN_TURN",
     "LONG_DUE",
     "NO_JOB",

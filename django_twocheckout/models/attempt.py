@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 
+#: Characters kept of a deleted card's type and last digits.
+CARD_LENGTH = 64
+
+
 class Verb(models.TextChoices):
     PUSH = "push", _("Push")
     PULL = "pull", _("Re-fetch")
@@ -76,6 +80,13 @@ class Attempt(models.Model):
     adopted = _names(_("fields adopted"))
     conflicts = _names(_("conflicts"))
     unreadable = _names(_("unreadable"))
+    card = models.CharField(
+        _("card"),
+        max_length=CARD_LENGTH,
+        blank=True,
+        default="",
+        help_text=_("Type and last digits of the card to be deleted."),
+    )
     source = models.CharField(_("asked by"), max_length=10, choices=Source.choices)
     user = models.CharField(_("user"), max_length=64, blank=True, default="", help_text=_("The person's primary key."))
 

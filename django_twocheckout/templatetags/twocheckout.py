@@ -1,9 +1,10 @@
-"""Tags of the admin's templates: spans of time, and counts for the pages that delete rows."""
+"""Tags of the admin's templates: spans of time, counts for the pages that delete rows, and the index's part."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django import template
 from django.db.models import QuerySet
@@ -39,6 +40,15 @@ def kept_at_vendor(customers: QuerySet[Customer] | Customer) -> KeptAtVendor:
         customers = Customer.objects.using(customers._state.db).filter(pk=customers.pk)
     there = customers.exclude(customer_reference=None).exclude(customer_reference="").order_by("pk")
     return KeptAtVendor(there.count(), list(there.values_list("customer_reference", flat=True)[:MOST_REFERENCES]))
+
+
+@register.inclusion_tag("twocheckout/admin/health.html", takes_context=True)
+def twocheckout_health(context: template.Context) -> dict[str, Any]:
+    """Whether anything is wrong with 2Checkout, for an index of the admin."""
+    # Only a project with the admin uses this tag, and the library is loaded in the others too.
+    from ..admin.index import health
+
+    return health(context["request"])
 
 
 @register.filter

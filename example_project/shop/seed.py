@@ -57,6 +57,8 @@ STORIES = {
     "Greta Holmqvist": "wrong_fiscal_code",
     "Radu Vlaicu": "wrong_fiscal_code",
     "Pavel Dvorsky": "wrong_fiscal_code",
+    "Elsa Winterberg": "wrong_fiscal_code",
+    "Milo Castellane": "wrong_fiscal_code",
     "Nora Feldmann": "field_missing",
     "Tomas Aldana": "field_missing",
     "Lena Brandvold": "reference_taken",
@@ -66,6 +68,8 @@ STORIES = {
     "Ivo Marchetti": "gone_and_signed_up_anew",
     "Jonas Ekdahl": "tried_too_often",
     "Sven Aldermoor": "waits_after_503",
+    "Liv Aronsen": "waits_after_503",
+    "Jan Verhoeven": "waits_after_503",
     "Paula Rosenau": "waits_after_reset",
     "Marek Zielony": "waits_after_502",
     "Dana Petrescu": "waits_after_500",
@@ -74,11 +78,16 @@ STORIES = {
     "Hugo Bellamont": "changed_and_not_tried",
     "Ruth Oakenfell": "changed_and_not_tried",
     "Clara Montagu": "changed_on_both_sides",
+    "Frida Nyberg": "conflict_undecided",
+    "Otto Zander": "conflict_undecided",
+    "Ylva Norrgard": "conflict_undecided",
     "Sanna Kestrel": "conflict_to_come",
     "Arno Vestergaard": "conflict_to_come",
     "Vera Castellan": "has_cards",
     "Bruno Talvik": "has_cards",
     "Mila Harrow": "has_cards",
+    "Anke Driessen": "has_cards",
+    "Tove Lindahl": "has_cards",
     "Theo Lambrecht": "on_trial",
     "Edith Larkin": "not_pulled_for_long",
 }
@@ -264,6 +273,17 @@ class Seed:
         self.in_step(customer)
         self.fake.edit(customer.customer_reference, Phone="+44 555 7001", City="Bath")
         self.change(customer, phone="+44 555 7002", address1="5 Harbour Lane")
+
+    def conflict_undecided(self, customer):
+        """As above, but 2Checkout failed before the push could decide: a person sees both values first."""
+        self.in_step(customer)
+        self.fake.edit(customer.customer_reference, City="Dover")
+        customer.city = "Deal"
+        customer.save()
+        self.fake.fail("503", method="PUT")
+        sync.push(customer, source=Source.SAVE)
+        self.fake.heal()
+        self.put_off(customer)
 
     def conflict_to_come(self, customer):
         """As above, and not compared yet: the page of differences shows it, and lets a person say who is right."""

@@ -37,11 +37,11 @@ def choices(page):
 
 
 def table(page):
-    """The lines of the page's tables, as a person reads them; a remark is a line of one cell."""
-    ours = "".join(re.findall(r'<table class="tco-cards">(.*?)</table>', page.content.decode(), re.DOTALL))
+    """The lines of the page's tables, without their buttons; a remark is a line of one cell."""
+    ours = "".join(re.findall(r'<table class="tco-cards tco-stack">(.*?)</table>', page.content.decode(), re.DOTALL))
     lines = re.findall(r"<tr[^>]*>(.*?)</tr>", ours, re.DOTALL)
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.DOTALL) for line in lines]
-    return [[read(cell) for cell in line] for line in cells]
+    return [[read(cell) for cell in line[:4]] for line in cells]
 
 
 HEAD = ["Card", "Last digits", "Expires", "Subscriptions"]
@@ -491,3 +491,23 @@ def test_permissions(client, pushed, twocheckout):
 
     user.user_permissions.set(Permission.objects.filter(codename="delete_card"))
     assert client.get(cards_of(pushed)).status_code == 403
+
+
+def test_the_button_beside_a_card_is_about_that_card_alone(admin_client, with_cards, twocheckout):
+    address = cards_of(with_cards)
+    visa, mastercard = choices(admin_client.get(address)).values()
+    page = admin_client.post(address, {"only": visa, "card": mastercard})
+    assert "Visa •••• 1111" in text(page)
+    assert "Mastercard" not in text(page)
+    [sealed] = re.findall(r'name="card" value="([^"]+)"', page.content.decode())
+    admin_client.post(address, confirmed(sealed))
+    assert [card["last_digits"] for card in Customer.objects.get().existing_cards] == ["4444"]
+
+
+def test_the_history_tells_which_card(admin_client, with_cards, twocheckout):
+    address = cards_of(with_cards)
+    admin_client.post(address, confirmed(*choices(admin_client.get(address)).values()))
+    words = text(admin_client.get(f"{LIST}{with_cards.pk}/history/"))
+    assert "Delete card: Visa •••• 1111 Done" in words
+    assert "Delete card: Mastercard •••• 4444 Failed" in words
+    assert "12/2029" not in words

@@ -10,13 +10,14 @@ from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
 from django_twocheckout import sync
+from django_twocheckout.admin.display.conflicts import last_conflicts
 from django_twocheckout.client import TwoCheckoutClient
 from django_twocheckout.exceptions import CustomerBusy
 from django_twocheckout.flows import compare
-from django_twocheckout.models import Customer
+from django_twocheckout.models import Attempt, Customer
 
 from ..vendor_log import methods
-from .pages import LIST, read, said
+from .pages import LIST, form, read, said, text
 
 NONE = "\N{EN DASH}"
 
@@ -219,7 +220,7 @@ def test_never_pushed(admin_client, ada, twocheckout):
 def test_the_last_conflict_is_shown(admin_client, apart, twocheckout):
     sync.push(apart)
     page = admin_client.get(address(apart)).content.decode()
-    assert "these had changed on both sides: City. Sent: City." in read(page)
+    assert "these had changed on both sides: City. Ours won: City." in read(page)
 
 
 @pytest.mark.parametrize(
@@ -227,10 +228,10 @@ def test_the_last_conflict_is_shown(admin_client, apart, twocheckout):
     [
         (
             {"City": "local", "Zip": "remote"},
-            "City and Postal code. Sent: City. Taken over from 2Checkout: Postal code.",
+            "City and Postal code. Ours won: City. 2Checkout's won: Postal code.",
         ),
-        ({"City": "local", "Zip": "local"}, "City and Postal code. Sent: City and Postal code."),
-        ({"City": "remote", "Zip": "remote"}, "City and Postal code. Taken over from 2Checkout: City and Postal code."),
+        ({"City": "local", "Zip": "local"}, "City and Postal code. Ours won: City and Postal code."),
+        ({"City": "remote", "Zip": "remote"}, "City and Postal code. 2Checkout's won: City and Postal code."),
     ],
 )
 def test_each_field_of_a_conflict_has_its_end(admin_client, apart, twocheckout, choices, said_later):
@@ -239,8 +240,8 @@ def test_each_field_of_a_conflict_has_its_end(admin_client, apart, twocheckout, 
     choose(admin_client, apart, **choices)
     page = read(admin_client.get(address(apart)).content.decode())
     assert f"these had changed on both sides: {said_later}" in page
-    assert page.count("Sent:") == ("Sent" in said_later)
-    assert "Not sent yet" not in page
+    assert page.count("Ours won:") == ("Ours won" in said_later)
+    assert "Not decided yet" not in page
 
 
 def test_a_conflict_that_is_not_sent_yet(admin_client, apart, twocheckout):
@@ -248,7 +249,7 @@ def test_a_conflict_that_is_not_sent_yet(admin_client, apart, twocheckout):
     twocheckout.fail("503", method="PUT")
     choose(admin_client, apart, page, City="local")
     twocheckout.heal()
-    assert "these had changed on both sides: City. Not sent yet: City." in read(
+    assert "these had changed on both sides: City. Not decided yet: City." in read(
         admin_client.get(address(apart)).content.decode()
     )
 
@@ -306,3 +307,89 @@ def test_another_worker_has_it_when_it_is_to_be_sent(admin_client, apart, monkey
     monkeypatch.setattr(compare, "push", lambda customer, **options: customer)
     words = said(choose(admin_client, apart, page, Phone="local"))[1]
     assert f"Not sent yet: {CustomerBusy().words}" in words
+
+
+# A conflict that nobody has decided yet.
+
+
+@pytest.fixture
+def undecided(apart, twocheckout):
+    """A push found the conflict, and 2Checkout did not take it."""
+    twocheckout.fail("503", method="PUT")
+    sync.push(apart)
+    twocheckout.heal()
+    twocheckout.requests.clear()
+    assert apart.sync_state == "pending"
+    return apart
+
+
+OPEN = "these had changed on both sides: City. Not decided yet: City. Look at both values before the next push decides."
+
+
+def test_undecided__the_panel_and_the_list_lead_to_both_values(admin_client, undecided):
+    assert OPEN in read(admin_client.get(form(undecided)).content.decode())
+    page = admin_client.get(LIST)
+    assert "⚡ Changed on both sides: City" in text(page)
+    assert f'<a href="{address(undecided)}">Changed on both sides: City</a>' in page.content.decode()
+
+
+@pytest.mark.parametrize("conflict", ["local", "remote"])
+def test_undecided__push_now_shows_what_would_be_overwritten_first(
+    admin_client, undecided, twocheckout, configure, conflict
+):
+    configure(CONFLICT=conflict)
+    page = admin_client.post(f"{LIST}{undecided.pk}/push/", follow=True)
+    assert page.redirect_chain == [(address(undecided), 302)]
+    assert said(page) == ("warning", "Not pushed yet: a push decides about City. Look at both values, and choose.")
+    assert table(page)["City"][:3] == ["Paris", "London", "Rome"]
+    assert set(methods(twocheckout)) == {"GET"}
+    choose(admin_client, undecided, page, City="local")
+    assert twocheckout.customers[0]["City"] == "Paris"
+    assert "Changed on both sides" not in text(admin_client.get(LIST))
+
+
+def test_undecided__equal_by_now(admin_client, undecided, twocheckout):
+    twocheckout.edit(undecided.customer_reference, City="Paris", Phone="555", Fax="")
+    page = admin_client.post(f"{LIST}{undecided.pk}/push/", follow=True)
+    assert "Both sides have the same." in text(page)
+    assert "Push now" in text(page)
+    assert 'name="compared"' in page.content.decode()
+    page = admin_client.post(f"{LIST}{undecided.pk}/push/", {"compared": "yes"}, follow=True)
+    assert said(page)[0] == "success"
+    assert Customer.objects.get().sync_state == "synced"
+    assert "Not decided yet" not in text(admin_client.get(form(undecided)))
+
+
+def test_undecided__who_may_not_choose_is_not_held_up(support, undecided, twocheckout):
+    client = support("push_customer")
+    assert said(client.post(f"{LIST}{undecided.pk}/push/", follow=True))[0] == "success"
+    assert twocheckout.customers[0]["City"] == "Paris"
+
+
+def test_the_panel_says_who_won_last(admin_client, apart, twocheckout, configure):
+    configure(CONFLICT="remote")
+    sync.push(apart)
+    assert "these had changed on both sides: City. 2Checkout's won: City." in text(admin_client.get(form(apart)))
+
+
+def test_the_filter(admin_client, apart, many, configure):
+    sync.push(apart)
+    assert "In the last 30 days" in text(admin_client.get(LIST))
+    for days in (1, 7, 30):
+        [found] = admin_client.get(LIST, {"conflict": days}).context["cl"].result_list
+        assert found.pk == apart.pk
+    Attempt.objects.update(at=timezone.now() - timedelta(days=8))
+    assert [admin_client.get(LIST, {"conflict": days}).context["cl"].result_count for days in (7, 30)] == [0, 1]
+    configure(HISTORY_DAYS=7)
+    words = text(admin_client.get(LIST))
+    assert "In the last 7 days" in words
+    assert "In the last 30 days" not in words
+    configure(HISTORY_DAYS=0)
+    assert "By conflict" not in text(admin_client.get(LIST))
+
+
+def test_the_list_reads_conflicts_with_two_statements_at_most(admin_client, many, django_assert_num_queries):
+    customers = Customer.objects.all()
+    Attempt.objects.bulk_create(Attempt(customer=one, verb="push", conflicts="City") for one in customers)
+    with django_assert_num_queries(2):
+        assert {conflict.open for conflict in last_conflicts(customers).values()} == {"City"}

@@ -152,10 +152,7 @@ def test_panel__conflict(admin_client, pushed, twocheckout):
     twocheckout.edit(pushed.customer_reference, City="Rome")
     Customer.objects.update(city="Paris")
     sync.push(pushed)
-    assert (
-        "Changed here and at 2Checkout, and differently, when it was last compared: City."
-        in panel(admin_client, pushed)[0]
-    )
+    assert "these had changed on both sides: City. Ours won: City." in panel(admin_client, pushed)[0]
 
 
 def test_panel__paused(admin_client, ada, twocheckout):
@@ -186,6 +183,20 @@ def test_history(admin_client, ada, twocheckout):
     assert "Will be tried again SIM_MAINTENANCE HTTP 503" in lines[1]
     assert lines[1].endswith("The project's code")
     assert "Pushed to 2Checkout." in page  # Django's own log
+
+
+def test_history__the_words_of_the_refusal(admin_client, pushed, twocheckout):
+    for city, fiscal_code in (("Paris", "INVALID"), ("Rome", "INVALID")):
+        Customer.objects.update(city=city, company="Engines", fiscal_code=fiscal_code)
+        sync.push(pushed)
+    words = read(admin_client.get(f"{LIST}{pushed.pk}/history/").content.decode())
+    # The row has the words of the last one; the history itself keeps the codes alone.
+    assert words.count("Failed The fiscal code is not a valid VAT ID SIM_INVALID_FISCAL_CODE HTTP 400") == 1
+    assert words.count("Failed SIM_INVALID_FISCAL_CODE HTTP 400") == 1
+    assert "(SIM_INVALID" not in words
+    Customer.objects.update(fiscal_code="")
+    sync.push(pushed)
+    assert "not a valid VAT ID" not in read(admin_client.get(f"{LIST}{pushed.pk}/history/").content.decode())
 
 
 def test_history__nothing_yet(admin_client, ada):

@@ -78,6 +78,8 @@ def test_pages(theme, worn):
     assert done.returncode == 0, done.stderr[-4000:]
     answers = json.loads(done.stdout)
     assert {name: status for name, (status, _html) in answers.items()} == dict.fromkeys(answers, 200)
+    index = answers.pop("index")[1]
+    assert ("tco-health" in index, "/admin/twocheckout/customer/" in index) == (False, True)  # it is the theme's own
     pages = {name: Page(html) for name, (_status, html) in answers.items()}
     for name, (_status, html) in answers.items():
         # A form within a form is no form: its button would submit the other one.

@@ -67,6 +67,7 @@ def pages(vendor):
     client = Client()
     client.force_login(User.objects.get())
     asked = {
+        "index": client.get("/admin/"),
         "list": client.get(LIST),
         "form": client.get(f"{LIST}{failed.pk}/change/"),
         "form of a pending one": client.get(f"{LIST}{pending.pk}/change/"),

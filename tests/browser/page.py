@@ -25,6 +25,8 @@ class Page:
 
     def __init__(self, driver, address):
         self.driver, self.address = driver, address
+        #: How often something was clicked. Typing is not counted.
+        self.clicks = 0
         self.as_it_was()
 
     # Going somewhere.
@@ -76,7 +78,18 @@ class Page:
     def press(self, words, within="//body"):
         """Press a button or follow a link, and wait for the page that it leads to."""
         with self.another_page():
+            self.clicks += 1
             self.button(words, within).click()
+
+    def mark(self, xpath):
+        """Click what leads to no other page."""
+        self.clicks += 1
+        self.find(xpath).click()
+
+    def search(self, words):
+        """Type it into the list's search, and press Enter."""
+        with self.another_page():
+            self.find("//input[@name='q']").send_keys(f"{words}\n")
 
     def press_action(self):
         """The button beside the list's actions, whose word Django has changed."""

@@ -35,6 +35,7 @@ def test_a_field_is_missing(page):
     page.fill("Postal code", "1010")
     page.fill("City", "Wien")
     page.press("Save and continue editing")
+    page.picture("form-waiting")
     page.sees_in_time(SYNCED)
 
 
@@ -170,6 +171,16 @@ def test_resolve_a_conflict(page):
         name: page.find(f"//input[@name='{name}']").get_attribute("value") for name in ("phone", "city", "company")
     }
     assert values == {"phone": "+44 555 8001", "city": "Deal", "company": "Kites & Co"}
+
+
+def test_from_the_projects_own_list_and_back(page):
+    page.go("/admin/shop/account/")
+    page.picture("accounts")
+    nickname = page.find("//td[@class='field-customer_state']//a/ancestor::tr//th/a").text
+    page.press(page.find("//td[@class='field-customer_state']//a").text)
+    page.sees(f"Account: {nickname}")
+    page.press(nickname, "//*[@class='tco-links']")
+    page.sees("Nickname:", "2Checkout")
 
 
 def test_history_tells_of_a_conflict(page):

@@ -65,6 +65,7 @@ def _buy(page):
 
 
 PAGES = {
+    "index": _at("/admin/"),
     "list": _at(CUSTOMERS),
     "list-failed": _at(f"{CUSTOMERS}?sync_state__exact=failed"),
     "form-new": _at(f"{CUSTOMERS}add/"),
@@ -72,6 +73,8 @@ PAGES = {
     "form-pending": _of("Marek Zielony"),
     "form-synced": _of("Theo Lambrecht"),
     "form-gone": _of("Oskar Wieland"),
+    "form-undecided": _of("Ylva Norrgard"),
+    "differences-undecided": _of("Ylva Norrgard", "Push now"),
     "link": _of("Oskar Wieland", "Link to another reference…"),
     "link-found": _found_to_link,
     "history": _of("Clara Montagu", "History"),

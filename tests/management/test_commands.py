@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from django_twocheckout import sync
+from django_twocheckout import signals, sync
 from django_twocheckout.engine import circuit_breaker, claims, sources
 from django_twocheckout.exceptions import AuthenticationFailed, RateLimited
 from django_twocheckout.management import base
@@ -79,7 +79,7 @@ def test_push__all_is_also_what_failed_or_waits(three, twocheckout):
 @pytest.mark.usefixtures("three")
 def test_push__ends_with_1_if_any_failed(refused, twocheckout):
     out = io.StringIO()
-    with pytest.raises(CommandError, match="1 customers failed") as caught:
+    with pytest.raises(CommandError, match="1 customer failed") as caught:
         call_command("twocheckout_push", stdout=out)
     assert caught.value.returncode == 1
     assert out.getvalue() == "Pushed: 3. Failed: 1. To be retried: 0.\n  SIM_INVALID_FISCAL_CODE: 1\n"
@@ -230,7 +230,7 @@ def test_pull__dry_run(three_pushed, twocheckout):
 @pytest.mark.usefixtures("three_pushed")
 def test_pull__ends_with_1_if_any_failed(twocheckout):
     twocheckout.forget(twocheckout.customers[0]["CustomerReference"])
-    with pytest.raises(CommandError, match="1 customers could not be re-fetched"):
+    with pytest.raises(CommandError, match="1 customer could not be re-fetched"):
         run("pull", "--all")
     assert Customer.objects.filter(phone="555", sync_state="synced").count() == 2
     assert Customer.objects.filter(presence="gone", sync_state="failed").count() == 1
@@ -354,12 +354,12 @@ def test_status__and_push_say_the_same_of_a_pause(db, twocheckout):
 
 
 @pytest.mark.usefixtures("three")
-def test_status__nobody_moves():
+def test_status__no_worker_was_seen():
     Account.objects.note_sweep("default", "default")
     Account.objects.update(worked_at=timezone.now() - timedelta(hours=2, seconds=5))
     assert run("status")  # nothing has waited for long
     Customer.objects.update_unmarked(pending_since=timezone.now() - timedelta(hours=1))
-    words = "Nobody has moved for 2\xa0hours: is a worker running? Is beat or cron running?"
+    words = "No worker was seen for 2\xa0hours: is a worker running? Is beat or cron running?"
     assert run_to_1("status", "-v", 0) == ("", words)
     assert json.loads(run_to_1("status", "--json")[0])["standstill"] is True
     Account.objects.update(worked_at=timezone.now())
@@ -378,3 +378,49 @@ def test_status__takes_few_queries(db, django_assert_num_queries):
     Account.objects.note_sweep("default", "default")
     with django_assert_num_queries(6):
         sync.status()
+
+
+# All that push and pull.
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["push"], ["push", "--all"], ["push", "--verify"], ["push", "--verify", "--dry-run"], ["push", "--dry-run"],
+     ["pull", "--all"], ["pull", "--all", "--dry-run"], ["pull", "--all", "--restored"], ["compare", "--dry-run"]],
+)  # fmt: skip
+def test_verbosity_0_is_silent(three_pushed, arguments, capfd):
+    Customer.objects.filter(address2="row 0").update(city="Paris")
+    errors = io.StringIO()
+    errors.isatty = lambda: True
+    out = io.StringIO()
+    call_command(f"twocheckout_{arguments[0]}", *arguments[1:], "-v", "0", stdout=out, stderr=errors)
+    assert (out.getvalue(), errors.getvalue(), capfd.readouterr().out) == ("", "", "")
+
+
+@pytest.fixture
+def ctrl_c(three_pushed):
+    """A person presses Ctrl-C when the first customer is done."""
+
+    def press(sender, **facts):
+        raise KeyboardInterrupt
+
+    signals.customer_pushed.connect(press)
+    signals.customer_pulled.connect(press)
+    yield
+    signals.customer_pushed.disconnect(press)
+    signals.customer_pulled.disconnect(press)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [(["push", "--all"], "What is due is pushed by the next sweep."),
+     (["pull", "--all"], "What was asked for is re-fetched by the next sweep.")],
+)  # fmt: skip
+def test_ctrl_c_is_one_sentence(arguments, left):
+    Customer.objects.update(city="Paris")
+    with pytest.raises(CommandError) as ended:
+        run(*arguments)
+    assert (str(ended.value), ended.value.returncode) == (f"Stopped. What was done stays done. {left}", 130)
+    assert ended.value.__suppress_context__
+    assert not Customer.objects.exclude(lease_expires_at=None).exists()

@@ -22,7 +22,6 @@ from ...spans import coarse, now_for, span
 from ..base import ICONS
 from ..paging import count_up_to
 from .failures import advice, reason
-from .fields import labels
 
 #: Above this number the list says "more than".
 MANY = 1_000
@@ -40,8 +39,6 @@ class StateSummary:
     #: The first failure since 2Checkout last acknowledged the row.
     failing_since: datetime | None = None
     next: str = ""
-    #: The fields with changes on both sides at the last push, by their labels.
-    conflicts: str = ""
     gone: bool = False
 
     __repr__ = redacted_repr
@@ -91,18 +88,15 @@ def state_summary(
     customer: Customer, account: AccountState | None, attempt: Attempt | None, *, may_change: bool, may_push: bool
 ) -> StateSummary:
     """This customer's state, for a person with these rights. *attempt*: its last push."""
-    conflicts = labels(attempt.conflicts.split()) if attempt else ""
     at = attempt.at if attempt else None
     if customer.presence == Presence.GONE:
         headline = _("2Checkout does not have this customer any more.")
         coming = _("Re-fetch it in case it is there again, create it again, or link the row to another reference.")
-        return StateSummary(
-            "failed", headline, reason(customer), at, customer.failing_since, coming, conflicts, gone=True
-        )
+        return StateSummary("failed", headline, reason(customer), at, customer.failing_since, coming, gone=True)
     if customer.sync_state == SyncState.FAILED:
         headline = _("2Checkout does not have what you see here, and it is not tried again by itself.")
         coming = advice(customer, may_change=may_change, may_push=may_push)
-        return StateSummary("failed", headline, reason(customer), at, customer.failing_since, coming, conflicts)
+        return StateSummary("failed", headline, reason(customer), at, customer.failing_since, coming)
     if customer.sync_state == SyncState.PENDING:
         headline = (
             _("2Checkout does not have this customer yet.")
@@ -113,8 +107,8 @@ def state_summary(
         if account and account.open_until:
             coming = _("When the account is no longer paused.")
         since = customer.failing_since if customer.sync_error else None
-        return StateSummary("pending", headline, reason(customer), customer.pending_since, since, coming, conflicts)
-    return StateSummary("synced", _("2Checkout has what you see here."), "", customer.pushed_at, None, "", conflicts)
+        return StateSummary("pending", headline, reason(customer), customer.pending_since, since, coming)
+    return StateSummary("synced", _("2Checkout has what you see here."), "", customer.pushed_at)
 
 
 def is_claimed(customer: Customer) -> bool:

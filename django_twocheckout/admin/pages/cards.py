@@ -80,9 +80,12 @@ class Holder:
 
 
 @sensitive_variables()
-def seal(customer: Customer, card: str, token: str, user: object) -> str:
-    """The form's value for this card. Its signature keeps a page from naming other cards, or what another saw."""
-    facts = {"customer": str(customer.pk), "card": card, "token": token, "user": str(user)}
+def seal(customer: Customer, card: str, token: str, user: object, shown: str = "") -> str:
+    """The form's value for this card. Its signature keeps a page from naming other cards, or what another saw.
+
+    *shown*: type and last digits, for the history.
+    """
+    facts = {"customer": str(customer.pk), "card": card, "token": token, "user": str(user), "shown": shown}
     return signing.dumps(facts, salt=_SALT)
 
 
@@ -96,6 +99,11 @@ def unseal(sealed: str) -> dict[str, str]:
 def _label(customer: Customer, card: Card) -> str:
     """The card's label away from the others."""
     return f"{customer}: {card}" + (f" ({', '.join(card.subscriptions)})" if card.subscriptions else "")
+
+
+def _shown(card: Card) -> str:
+    """What the history keeps of a card: its type and last digits."""
+    return " ".join(filter(None, [card.type, f"•••• {card.last_digits}" if card.last_digits else ""]))
 
 
 @sensitive_variables()
@@ -112,7 +120,7 @@ def _rows(customer: Customer, cards: list[Card], failures: list[DeletionFailure]
             about += [one for one in failures if (one.customer, one.label) == (str(customer.pk), label)]
         if about:
             failures.remove(about[0])
-        sealed = seal(customer, label, card.token, user) if card.token else ""
+        sealed = seal(customer, label, card.token, user, _shown(card)) if card.token else ""
         rows.append(_row(card, label, sealed, about[0] if about else None))
     return rows
 
@@ -152,7 +160,7 @@ class CardsPage(Page):
     def urls(self) -> list[URLPattern]:
         return [self.route("cards/", self.cards_view, "cards")]
 
-    @method_decorator([sensitive_post_parameters("card"), sensitive_variables()])
+    @method_decorator([sensitive_post_parameters("card", "only"), sensitive_variables()])
     def cards_view(self, request: HttpRequest) -> HttpResponse:
         """GET shows the cards as 2Checkout has them now. POST asks once more, then deletes.
 
@@ -241,7 +249,8 @@ class CardsPage(Page):
     @sensitive_variables()
     def _chosen(request: HttpRequest) -> list[tuple[str, dict[str, str]]]:
         chosen = []
-        for sealed in request.POST.getlist("card"):
+        # The button beside a card is about that card alone, whatever else is marked.
+        for sealed in request.POST.getlist("only") or request.POST.getlist("card"):
             try:
                 facts = unseal(sealed)
             except signing.BadSignature:
@@ -282,7 +291,7 @@ class CardsPage(Page):
     ) -> DeletionFailure | None:
         """Delete this card. Returns the failure, which says what the subscriptions are, or None for success."""
         try:
-            sync.delete_card(customer, facts["token"], source=Source.USER, user=request.user.pk)
+            sync.delete_card(customer, facts["token"], card=facts["shown"], source=Source.USER, user=request.user.pk)
         except TwoCheckoutError as error:
             if isinstance(error, RequestRejected) and error.status:  # without a status it was never sent
                 self.admin.log_change(request, customer, _entry(error))

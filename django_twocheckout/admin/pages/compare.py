@@ -6,7 +6,6 @@ The object is fetched live. The shown values travel signed in the form, so a cho
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.contrib import messages
 from django.core import signing
@@ -22,18 +21,17 @@ from django.views.decorators.debug import sensitive_post_parameters
 from ... import sync
 from ...conf import conf
 from ...exceptions import CustomerBusy, NotFound, TwoCheckoutError
-from ...models import Customer, Source, SyncState, Verb
+from ...models import Customer, Source, SyncState
 from ...redaction import redacted_repr
 from ...sync import Winner
 from ..base import Page
+from ..display.conflicts import last_conflict
 from ..display.failures import reason as reason_of
 from ..display.failures import translated
 from ..display.fields import label, labels, value
 
 #: Seconds for which a choice is valid.
 CHOICE_SECONDS = 60 * 60
-#: Pushes after a conflict to read what was sent from.
-LOOKED_AT = 20
 
 _SALT = "twocheckout.compare"
 _WINNERS: dict[str, Winner] = {"local": "local", "remote": "remote"}
@@ -53,19 +51,6 @@ class Row:
     words: str
     #: The winner at the next push without a choice, selected beforehand.
     usual: str
-
-    __repr__ = redacted_repr
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """When fields were last found changed on both sides, and what became of them, by their labels."""
-
-    at: datetime
-    fields: str
-    sent: str
-    adopted: str
-    open: str
 
     __repr__ = redacted_repr
 
@@ -122,7 +107,8 @@ class ComparePage(Page):
             seen=signing.dumps({"customer": str(customer.pk), "seen": seen}, salt=_SALT),
             nothing_known=not ask and all(difference.known is None for difference in differences),
             may_ask=self.admin.has_pull_permission(request, customer),
-            conflict=_last_conflict(customer),
+            conflict=last_conflict(customer),
+            may_push=self.admin.has_push_permission(request, customer),
         )
 
     def _may(self, request: HttpRequest, customer: Customer, winner: str) -> bool:
@@ -192,16 +178,3 @@ def _row(difference: sync.Difference) -> Row:
     name = difference.attribute
     known, theirs = (None if side is None else value(name, side) for side in (difference.known, difference.theirs))
     return Row(label(name), difference, value(name, difference.ours), known, theirs, icon, words, usual)
-
-
-def _last_conflict(customer: Customer) -> Conflict | None:
-    """The fields that had changed on both sides when that last happened, and what became of each."""
-    last = customer.attempts.exclude(conflicts="").order_by("-at", "-pk").first()
-    if last is None:
-        return None
-    fields = set(last.conflicts.split())
-    adopted = fields & set(last.adopted.split())
-    # A person's choice is compared first, and pushed by an attempt of its own.
-    pushes = customer.attempts.filter(at__gte=last.at, verb=Verb.PUSH).exclude(sent="").values_list("sent", flat=True)
-    sent = fields & set(" ".join(pushes[:LOOKED_AT]).split()) - adopted
-    return Conflict(last.at, *(labels(some) for some in (fields, sent, adopted, fields - sent - adopted)))

@@ -27,6 +27,7 @@ from ...flows import jobs
 from ...flows.account import current_account
 from ...models import Customer, Job, Presence, Source, SyncState, Verb
 from ..base import Page, reason_for_nothing, wake, woken
+from ..display.conflicts import last_conflict
 from ..display.failures import reason as reason_of
 from ..display.failures import translated
 from ..display.state_summary import is_claimed
@@ -233,7 +234,17 @@ class PushAndPull(Page):
         customer = self.admin.customer_or_404(request, object_id)
         if not self.admin.has_push_permission(request, customer):
             raise PermissionDenied
+        if "compared" not in request.POST and self._may_choose(request, customer):
+            conflict = last_conflict(customer)
+            if conflict and conflict.open:
+                words = _("Not pushed yet: a push decides about %(fields)s. Look at both values, and choose.")
+                self.admin.message_user(request, words % {"fields": conflict.open}, messages.WARNING)
+                return redirect(self.admin.address("differences", customer.pk))
         return self._act_on_one(request, customer, Verb.PUSH, "push_now")
+
+    def _may_choose(self, request: HttpRequest, customer: Customer) -> bool:
+        """Whether this person may decide a conflict on the page that compares."""
+        return self.admin.has_pull_permission(request, customer) and self.admin.has_change_permission(request, customer)
 
     def push_saved(self, request: HttpRequest, customer: Customer) -> HttpResponse:
         """Push what a person has just saved, and lead to the form, which tells what 2Checkout said."""

@@ -133,7 +133,7 @@ def headline(status: sync.Status, *, wrong_settings: bool = False) -> Headline:
     if status.paused_until:
         return Headline("bad", "✗", _paused(status, status.paused_until))
     if status.standstill:
-        return Headline("bad", "⚠", _nobody_moves(status))
+        return Headline("bad", "⚠", _no_worker(status))
     if status.sweep_is_late:
         return Headline("bad", "⚠", _no_sweep(status))
     if pending:
@@ -153,10 +153,10 @@ def _paused(status: sync.Status, until: datetime) -> str:
     return _("Nothing flows yet: the account was paused, and the next worker tries one customer.")
 
 
-def _nobody_moves(status: sync.Status) -> str:
+def _no_worker(status: sync.Status) -> str:
     if status.worked_at is None:
-        return _("No worker has ever been seen: is a worker running? Is beat or cron running?")
-    words = _("Nobody has moved for %(time)s: is a worker running? Is beat or cron running?")
+        return _("No worker was ever seen: is a worker running? Is beat or cron running?")
+    words = _("No worker was seen for %(time)s: is a worker running? Is beat or cron running?")
     return words % {"time": span(status.worked_at, status.now)}
 
 

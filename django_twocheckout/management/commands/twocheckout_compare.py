@@ -13,7 +13,7 @@ from ...conf import conf
 from ...exceptions import NotFound, SendingStopped, TwoCheckoutError
 from ...flows.compare import Difference, compare_each
 from ...models import CustomerQuerySet
-from ..base import Progress, RowsCommand, keys, paused_words
+from ..base import Progress, RowsCommand, counted, keys, paused_words
 
 #: Customers of a sample.
 SAMPLE = 100
@@ -42,8 +42,7 @@ class Command(RowsCommand):
         wanted = wanted.filter(account__in=conf.aliases())
         count = min(wanted.count(), limit or wanted.count())
         if self.options["dry_run"]:
-            line = json.dumps({"would_compare": count}) if self.options["json"] else f"Would compare: {count}."
-            return self.stdout.write(line)
+            return self.tell(f"Would compare: {count}.", {"would_compare": count})
         return self._compare(wanted, count)
 
     def _compare(self, wanted: CustomerQuerySet, count: int) -> None:
@@ -69,7 +68,8 @@ class Command(RowsCommand):
             if paused.open_until:
                 raise CommandError(f"{paused_words(paused.alias, paused.open_until)} {paused.reason}")
         if differing or gone or failures:
-            raise CommandError(f"{differing + gone + sum(failures.values())} customers differ or were not compared.")
+            not_the_same = counted(differing + gone + failures.total(), "customer")
+            raise CommandError(f"Differing, or not compared: {not_the_same}.")
 
     def _results(self, wanted: CustomerQuerySet, count: int) -> Iterator[list[Difference] | TwoCheckoutError]:
         """What came of each customer, account by account, *count* at the most."""

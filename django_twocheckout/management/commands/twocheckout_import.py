@@ -30,7 +30,7 @@ class Command(RowsCommand):
     )
     keys_help = ""
     done = "Re-fetched:"
-    failed = "customers could not be re-fetched; their history says why."
+    failed = "could not be re-fetched; the history says why."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -29,7 +28,8 @@ class Command(RowsCommand):
         "could not be re-fetched."
     )
     done = "Re-fetched:"
-    failed = "customers could not be re-fetched; their history says why."
+    stopped = "What was done stays done. What was asked for is re-fetched by the next sweep."
+    failed = "could not be re-fetched; the history says why."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -76,8 +76,7 @@ class Command(RowsCommand):
         if options["dry_run"]:
             count = wanted.count() if pks is None else sum(1 for _pk in pks)
             count = min(count, options["limit"] or count)
-            line = json.dumps({"would_pull": count}) if options["json"] else f"Would re-fetch: {count}."
-            return self.stdout.write(line)
+            return self.tell(f"Would re-fetch: {count}.", {"would_pull": count})
         if restored:
             asked: dict[str, Any] = {"database": self.database, "source": Source.COMMAND, "conflict": "remote"}
             self._look_for_others(customers.filter(customer_reference=None), asked)
@@ -109,8 +108,7 @@ class Command(RowsCommand):
         found = sync.pull_each(KeySource(keys(others)), **asked)
         if found.wait is not None or found.failed > found.codes["NotFound"]:
             raise CommandError("2Checkout did not answer for all customers. Nothing may be pushed yet: try again.")
-        if not self.options["json"]:
-            self.stdout.write(f"Found at 2Checkout, and not known to be there: {found.pushed}.")
+        self.say(f"Found at 2Checkout, and not known to be there: {found.pushed}.")
 
 
 def _seconds(text: str) -> float:

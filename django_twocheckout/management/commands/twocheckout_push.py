@@ -23,7 +23,8 @@ class Command(RowsCommand):
         "customer failed or the account is paused. What could not be pushed now is retried by itself."
     )
     done = "Pushed:"
-    failed = "customers failed; their rows say why."
+    failed = "failed; the rows say why."
+    stopped = "What was done stays done. What is due is pushed by the next sweep."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -44,8 +45,7 @@ class Command(RowsCommand):
         if self.options["verify"] and not self.options["dry_run"]:
             unmarked = islice(unmarked_changes(self.database), self.options["limit"])
             found = sum(customers.filter(pk=pk).mark_pending() for pk in unmarked)
-            if not self.options["json"]:
-                self.stdout.write(f"Found changed without a mark: {found}.")
+            self.say(f"Found changed without a mark: {found}.")
         if named:
             wanted = customers.filter(pk__in=self.named(customers))
         elif every:
@@ -65,7 +65,10 @@ class Command(RowsCommand):
             pks = chain(unmarked_changes(self.database), pks)
         count, as_json = 0, self.options["json"]
         for plan in islice(plans(pks, database=self.database), self.options["limit"]):
-            line = json.dumps(vars(plan), default=str) if as_json else str(plan)
-            self.stdout.write(f"{',' if count else '['}{line}" if as_json else line)
+            if as_json:
+                self.stdout.write(f"{',' if count else '['}{json.dumps(vars(plan), default=str)}")
+            self.say(str(plan))
             count += 1
-        self.stdout.write(("]" if count else "[]") if as_json else f"Would push: {count}.")
+        if as_json:
+            self.stdout.write("]" if count else "[]")
+        self.say(f"Would push: {count}.")

@@ -17,7 +17,7 @@ from ...flows.notifications_overview import Notifications, overview
 from ...flows.status import failed_keys
 from ...models import SyncState
 from ...spans import span
-from ..base import how_to_confirm, paused_words
+from ..base import counted, how_to_confirm, paused_words
 
 #: Keys of failed customers in the JSON.
 MOST_KEYS = 1000
@@ -26,7 +26,7 @@ MOST_KEYS = 1000
 class Command(BaseCommand):
     help = (
         "Show how many customers are in step with 2Checkout, what holds the others up, and whether the sweep runs. "
-        "Ends with 1 while an account is paused, or while something waits and nobody has moved for long."
+        "Ends with 1 while an account is paused, or while something waits and no worker was seen for long."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -99,7 +99,8 @@ class Command(BaseCommand):
         if not status.enabled:
             write(self.style.WARNING(SendingDisabled().words))
         for account, count in status.unknown_accounts.items():
-            write(self.style.WARNING(f"The settings have no account {account!r}: {_customers(count)} waiting."))
+            waiting = counted(count, "customer")
+            write(self.style.WARNING(f"The settings have no account {account!r}: {waiting} waiting."))
         if status.to_confirm:
             write(self.style.WARNING(status.pause_reason))
             for account in status.to_confirm:
@@ -128,17 +129,13 @@ def _wrong(status: sync.Status, max_age: float | None, max_failed: int | None) -
     elif status.paused_now:
         wrong.append(f"The account {status.paused_account!r} is paused.")
     if status.standstill:
-        seen = f"for {span(status.worked_at, status.now)}" if status.worked_at else "ever"
-        wrong.append(f"Nobody has moved {seen}: is a worker running? Is beat or cron running?")
+        seen = f"seen for {span(status.worked_at, status.now)}" if status.worked_at else "ever seen"
+        wrong.append(f"No worker was {seen}: is a worker running? Is beat or cron running?")
     if max_age is not None and age is not None and age > max_age:
         wrong.append(f"A customer has been pending for {age:.0f} seconds.")
     if max_failed is not None and failed > max_failed:
-        wrong.append(f"{_customers(failed)} failed.")
+        wrong.append(f"{counted(failed, 'customer')} failed.")
     return wrong
-
-
-def _customers(count: int) -> str:
-    return "1 customer" if count == 1 else f"{count} customers"
 
 
 def _as_json(value: object) -> str:

@@ -39,7 +39,7 @@ def test_each_customer_at_its_own_account(ten, us, twocheckout):
         vendor.requests.clear()
     us.edit(ten[1].customer_reference, City="Bath")
     out = io.StringIO()
-    with pytest.raises(CommandError, match="1 customers differ"):
+    with pytest.raises(CommandError, match="compared: 1 customer"):
         call_command("twocheckout_compare", "--all", "--json", stdout=out)
     found = json.loads(out.getvalue())
     assert (found["compared"], found["changed"]["there"]) == (10, {"City": 1})

@@ -6,6 +6,7 @@ from django.db.models import Model
 
 from . import dispatch, tasks
 from .conf import conf
+from .exceptions import BeingErased
 from .models import Customer, SyncState
 
 
@@ -30,6 +31,17 @@ def push_marked_customers(sender: type[Model], using: str, **kwargs: object) -> 
     """After a bulk write, once it is committed."""
     if conf.PUSH_ON_SAVE and conf.ENABLED:
         dispatch.wake(tasks.push_pending, database=using)
+
+
+def keep_row_while_erased(
+    sender: type[Model], instance: Customer, using: str, origin: object, **kwargs: object
+) -> None:
+    """Before a customer is deleted: refuse that while 2Checkout still has to be told, or nobody would tell it."""
+    erased = instance.erased
+    if not erased and instance is origin:  # loaded perhaps before; a queryset has just loaded its rows
+        erased = Customer.objects.using(using).filter(pk=instance.row_key, erased=True).exists()
+    if erased:
+        raise BeingErased
 
 
 def push_what_waited(sender: object, **kwargs: object) -> None:

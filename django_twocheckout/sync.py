@@ -10,6 +10,7 @@ beyond these they take from there.
 - ``link``: a row to another customer there, or to be created again.
 - ``compare``, ``resolve``: field by field, by a person.
 - ``cards``, ``delete_card``: the cards on file.
+- ``export``, ``erase``: a person's data, to be given and to be removed.
 - ``status``, ``resume``: the state of all customers, and the end of a pause.
 """
 
@@ -19,6 +20,8 @@ from .flows.account import resume
 from .flows.add import Found, add, find
 from .flows.cards import cards, delete_card
 from .flows.compare import Difference, Resolution, compare, resolve
+from .flows.erase import erase
+from .flows.export import export
 from .flows.link import link
 from .flows.pull import pull, pull_each
 from .flows.push import push, push_each
@@ -40,6 +43,8 @@ __all__ = [
     "cards",
     "compare",
     "delete_card",
+    "erase",
+    "export",
     "find",
     "link",
     "pull",

@@ -17,6 +17,7 @@ from ..engine.repair import repair
 from ..engine.summary import Summary
 from ..models import Account, Source, update_free
 from . import jobs, notifications, unknown
+from .erase import tell_lost
 from .many import OnBacklog, OnSettled
 from .one import customers_in
 from .push import run_due
@@ -53,6 +54,7 @@ def sweep(
     for account in conf.aliases():
         Account.objects.note_sweep(customers.db, account)
     unknown.tell(customers)
+    tell_lost(customers.db)
     history.purge(customers.db)
     notifications.purge(customers.db)
     jobs.purge(customers.db)

@@ -7,7 +7,7 @@ from django.db.models import Model
 from . import dispatch, tasks
 from .conf import conf
 from .exceptions import BeingErased
-from .models import Customer, SyncState
+from .models import Customer, ErasureState, SyncState
 
 
 def push_saved_customer(sender: type[Model], instance: Model, using: str, **kwargs: object) -> None:
@@ -37,11 +37,11 @@ def keep_row_while_erased(
     sender: type[Model], instance: Customer, using: str, origin: object, **kwargs: object
 ) -> None:
     """Before a customer is deleted: refuse that while 2Checkout still has to be told, or nobody would tell it."""
-    erased = instance.erased
-    if not erased and instance is origin:  # loaded perhaps before; a queryset has just loaded its rows
-        erased = Customer.objects.using(using).filter(pk=instance.row_key, erased=True).exists()
-    if erased:
-        raise BeingErased
+    # Loaded perhaps before the erasure began. A queryset has just loaded its rows.
+    if instance.erased or instance is origin:
+        row = Customer.objects.using(using).filter(pk=instance.row_key, erased=True)
+        if row.filter(erasures__state=ErasureState.UNDER_WAY).exists():
+            raise BeingErased
 
 
 def push_what_waited(sender: object, **kwargs: object) -> None:

@@ -126,15 +126,16 @@ class TwoCheckoutClient:
             return True
         raise UnreadableAnswer("PUT customers/…/: the answer does not say that this customer was updated", status=200)
 
-    def search_subscriptions(self, page: int, limit: int, **dates: str) -> tuple[list[dict[str, JSON]], int | None]:
+    def search_subscriptions(self, page: int, limit: int, **filters: str) -> tuple[list[dict[str, JSON]], int | None]:
         """A page of the account's subscriptions, and how many there are. None where 2Checkout does not say.
 
-        *dates*: ``ModifiedAfter``, ``PurchasedBefore`` and the like, as ``YYYY-MM-DD``. Both documented shapes of a
-        page are read. A subscription appears some minutes after its order. Raises TwoCheckoutError.
+        *filters*: ``AvangateCustomerReference``, or ``ModifiedAfter``, ``PurchasedBefore`` and the like as
+        ``YYYY-MM-DD``. Both documented shapes of a page are read. A subscription appears some minutes after its order.
+        Raises TwoCheckoutError.
 
         https://docs.2checkout.com/api-reference/reference/subscription
         """
-        answer = self._request("GET", "subscriptions/", query={**dates, "Page": str(page), "Limit": str(limit)})
+        answer = self._request("GET", "subscriptions/", query={**filters, "Page": str(page), "Limit": str(limit)})
         items = answer.get("Items") if isinstance(answer, dict) else answer
         if not isinstance(items, list):
             raise UnreadableAnswer("GET subscriptions/: the answer is not a page of subscriptions", status=200)

@@ -178,8 +178,11 @@ def _claim_rows(customers: CustomerQuerySet, asked: Sequence[Asked], lease: str)
         begun = _erasures(customers.db, pks) if verb is Verb.ERASE else {}
         for one in claim(customers.filter(pk__in=pks), verb, source=source, user=user, wait=False):
             erasure, even_active = begun.get(one.pk, (None, False))
-            one = replace(one, erasure=erasure, even_active=even_active) if begun else one
-            yield _with_asks(one, missed.pop(one.pk), lease)
+            some = missed.pop(one.pk)
+            if begun:
+                failed = max(asked.failed_attempts for asked in some)
+                one = replace(one, erasure=erasure, even_active=even_active, failed_attempts=failed)
+            yield _with_asks(one, some, lease)
     if missed:
         there = set(customers.filter(pk__in=missed).values_list("pk", flat=True))
         busy = [one.pk for pk, some in missed.items() if pk in there for one in some]
@@ -315,6 +318,16 @@ def close(database: str, which: Q, outcome: AskOutcome, reason: str = "") -> Non
         if single:
             delete_free(same.filter(pk__in=single))
     end_jobs(database, {job for _pk, job, _lease in found} - {NO_JOB})
+
+
+def call_off(database: str, customer: Key, reason: str) -> None:
+    """End whatever is asked about this customer, but for its erasure, and whoever is at it."""
+    others = Ask.objects.using(database).filter(customer=customer, outcome=AskOutcome.OPEN).exclude(verb=Verb.ERASE)
+    jobs = set(others.values_list("job_id", flat=True))
+    ended = {"outcome": AskOutcome.FAILED, "due_at": None, "lease": "", "ended_at": timezone.now()}
+    if jobs:
+        update_free(others, reason=reason, **ended)
+        end_jobs(database, jobs - {NO_JOB})
 
 
 def end_jobs(database: str, jobs: Collection[int]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from ..client import TwoCheckoutClient
@@ -129,8 +129,7 @@ def _begin(database: str, row: Customer, with_active: bool, source: Source, user
             key_name=key_name(),
         )
         asks.ask(Verb.ERASE, Customer.objects.using(database), [row.pk], source=source)
-        others = Q(customer=row.pk) & ~Q(verb=Verb.ERASE)
-        asks.close(database, others, AskOutcome.FAILED, BeingErased().words)
+        asks.call_off(database, row.pk, BeingErased().words)
     facts = {"action": "erase.begun", "customer": row.pk, "asked_by": source}
     logger.info("customer %s: to be erased", row.pk, extra=facts)
     return erasure

@@ -129,6 +129,8 @@ class Behaviour:
     """Seconds after its order from which a subscription is found. Documented: five minutes."""
     subscription_pages: Literal["end", "repeat", "never_end"] = "end"
     """What follows the last page: an empty one, the first one again, or ever new subscriptions."""
+    subscription_filter: bool = True
+    """Whether a search by the customer's reference finds this customer's alone (documented), or everybody's."""
 
     # Limits
 

@@ -116,6 +116,9 @@ class Operations:
     def _is_found(self, subscription: Subscription, query: Mapping[str, str]) -> bool:
         if subscription.purchased > time.time() - self._behaviour.subscription_delay:
             return False
+        whose = query.get("AvangateCustomerReference", subscription.customer)
+        if self._behaviour.subscription_filter and whose != subscription.customer:
+            return False
         dates = {"Purchased": subscription.purchased, "Modified": subscription.modified}
         days = {name: time.strftime("%Y-%m-%d", time.gmtime(moment)) for name, moment in dates.items()}
         after = all(day >= query.get(f"{name}After", "") for name, day in days.items())
@@ -127,6 +130,10 @@ class Operations:
             "SubscriptionReference": subscription.reference,
             "AvangateCustomerReference": int(subscription.customer),
             "ExternalCustomerReference": customer.fields["ExternalCustomerReference"] if customer else None,
+            "Product": {"ProductCode": subscription.product.upper(), "ProductName": subscription.product},
+            "ExpirationDate": subscription.expires,
+            "SubscriptionEnabled": subscription.enabled,
+            "RecurringEnabled": subscription.renews,
         }
 
     def tombstone(self, reference: str) -> Answer | None:

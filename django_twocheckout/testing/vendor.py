@@ -134,17 +134,29 @@ class FakeTwoCheckout:
             customer = self._existing(reference)
             self._store.set_cards(customer, [*customer.cards, Card(card_type, last_digits, expiry, subscription)])
 
-    def add_subscription(self, reference: str, *, purchased: float | None = None, modified: float | None = None) -> str:
+    def add_subscription(
+        self,
+        reference: str,
+        *,
+        purchased: float | None = None,
+        modified: float | None = None,
+        product: str = "Monthly plan",
+        expires: str = "2029-12-31",
+        enabled: bool = True,
+        renews: bool = True,
+    ) -> str:
         """Let a customer have ordered a subscription, now or at these times. Returns the subscription's reference.
 
-        It is found some minutes later. Raises LookupError for an unknown customer.
+        *expires*: a day as ``YYYY-MM-DD``, or blank. It is found some minutes later. Raises LookupError for an unknown
+        customer.
         """
         with self._lock:
             customer = self._existing(reference)
             bought = time.time() if purchased is None else purchased
             name = f"SUB{len(self._store.subscriptions) + 1:09}"
+            changed = bought if modified is None else modified
             self._store.subscriptions[name] = Subscription(
-                name, customer.reference, bought, bought if modified is None else modified
+                name, customer.reference, bought, changed, product, expires, enabled, renews
             )
             return name
 

@@ -28,6 +28,7 @@ ASKED = {
     "cards": sync.cards,
     "delete_card": lambda customer: sync.delete_card(customer, "token"),
     "find": lambda customer: sync.find(customer.customer_reference),
+    "erase": sync.erase,
     "add": lambda customer: sync.add("another"),
 }
 QUIET = {

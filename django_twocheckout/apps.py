@@ -41,6 +41,7 @@ class TwoCheckoutConfig(AppConfig):
         post_save.connect(receivers.push_saved_customer, dispatch_uid="twocheckout.push_saved")
         customers_marked.connect(receivers.push_marked_customers, dispatch_uid="twocheckout.push_marked")
         # Each by its model: a receiver for all models would make the deletion of any row slower.
-        for model in [Customer, *_subclasses(Customer)]:
+        models: list[type[Model]] = [Customer, *_subclasses(Customer)]
+        for model in models:
             pre_delete.connect(receivers.keep_row_while_erased, model, dispatch_uid="twocheckout.keep_row_while_erased")
         worker_ready.connect(receivers.push_what_waited, dispatch_uid="twocheckout.push_what_waited")

@@ -19,9 +19,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..countries import country_name
+from ..flows.erase import erasure_under_way
 from ..flows.notifications import of_customer
 from ..models import Attempt, Customer, Job, SyncState, Verb
-from .actions import choose_cards, push_now, refetch, retry_failed
+from .actions import choose_cards, erase, push_now, refetch, retry_failed
 from .base import Page, banner, outside_transactions, user_names
 from .composed import HISTORY_LINES, ComposedAdmin
 from .display.failures import in_words, reason, translated
@@ -31,7 +32,7 @@ from .display.state_summary import MANY, ago, badge, failing_for, next_try, not_
 from .filters import CardsFilter, CountryFilter, PresenceFilter, ReasonFilter, StaleFilter
 from .form import CustomerForm
 from .job import under_way
-from .pages import AddPage, CardsPage, ComparePage, LinkPage, PushAndPull, StatusPage
+from .pages import AddPage, CardsPage, ComparePage, ErasePage, LinkPage, PushAndPull, StatusPage
 from .pages.push_pull import with_reason
 from .paging import CappedPaginator, count_up_to
 from .waiting import Waiting, first_look, is_on_its_way
@@ -41,7 +42,15 @@ class CustomerAdmin(ComposedAdmin):
     """Our fields are editable, 2Checkout's own are shown. Saving pushes."""
 
     #: Our pages beside Django's own.
-    pages: ClassVar[Sequence[type[Page]]] = [PushAndPull, CardsPage, ComparePage, StatusPage, AddPage, LinkPage]
+    pages: ClassVar[Sequence[type[Page]]] = [
+        PushAndPull,
+        CardsPage,
+        ComparePage,
+        StatusPage,
+        AddPage,
+        LinkPage,
+        ErasePage,
+    ]
     #: The most rows done while the person waits. More become a job.
     in_request = 10
     #: Seconds that a person and the web server may wait for them.
@@ -55,7 +64,7 @@ class CustomerAdmin(ComposedAdmin):
     object_history_template = "twocheckout/admin/customer/object_history.html"
     delete_confirmation_template = "twocheckout/admin/customer/delete_confirmation.html"
     delete_selected_confirmation_template = "twocheckout/admin/customer/delete_selected_confirmation.html"
-    actions = [push_now, retry_failed, refetch, choose_cards]
+    actions = [push_now, retry_failed, refetch, choose_cards, erase]
     list_display = [
         "name",
         "state_and_reason",
@@ -128,6 +137,16 @@ class CustomerAdmin(ComposedAdmin):
 
     def has_delete_card_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
         return request.user.has_perm("twocheckout.delete_card")
+
+    def has_erase_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        return request.user.has_perm("twocheckout.erase_customer")
+
+    def has_change_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj is not None and obj.erased)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        kept = obj is not None and obj.erased and erasure_under_way(obj) is not None
+        return super().has_delete_permission(request, obj) and not kept
 
     def has_add_remote_permission(self, request: HttpRequest) -> bool:
         return self.has_add_permission(request) and self.has_pull_permission(request)
@@ -322,7 +341,11 @@ class CustomerAdmin(ComposedAdmin):
             "may_pull": self.has_pull_permission(request, customer),
             "may_change": self.has_change_permission(request, customer),
             "may_delete_cards": self.has_delete_card_permission(request, customer),
+            "may_erase": self.has_erase_permission(request, customer),
+            "may_export": self.has_pull_permission(request, customer),
         }
+        if customer is not None and customer.erased:
+            content |= dict.fromkeys(["may_push", "may_pull", "may_change", "may_delete_cards", "may_erase"], False)
         if customer is not None:
             above = banner(customer._state.db, customer.account)
             account = above["account"]

@@ -177,7 +177,7 @@ def _claim_rows(customers: CustomerQuerySet, asked: Sequence[Asked], lease: str)
     for (verb, source, user), pks in groups.items():
         begun = _erasures(customers.db, pks) if verb is Verb.ERASE else {}
         for one in claim(customers.filter(pk__in=pks), verb, source=source, user=user, wait=False):
-            erasure, even_active = begun.get(one.pk, (None, False))
+            erasure, even_active = begun.get(one.pk, (0, False))
             some = missed.pop(one.pk)
             if begun:
                 failed = max(asked.failed_attempts for asked in some)
@@ -194,7 +194,7 @@ def _claim_rows(customers: CustomerQuerySet, asked: Sequence[Asked], lease: str)
 def _erasures(database: str, pks: Sequence[Key]) -> dict[Key, tuple[int, bool]]:
     """The erasures under way of these customers: key, and whether they go on while a subscription is active."""
     names = ("customer_id", "pk", "with_active_subscriptions")
-    rows = Erasure.objects.under_way(database).filter(customer__in=pks).order_by("pk").values_list(*names)
+    rows = Erasure.objects.under_way(database).filter(customer__pk__in=pks).order_by("pk").values_list(*names)
     return {customer: (pk, even_active) for customer, pk, even_active in rows}
 
 
@@ -322,7 +322,7 @@ def close(database: str, which: Q, outcome: AskOutcome, reason: str = "") -> Non
 
 def call_off(database: str, customer: Key, reason: str) -> None:
     """End whatever is asked about this customer, but for its erasure, and whoever is at it."""
-    others = Ask.objects.using(database).filter(customer=customer, outcome=AskOutcome.OPEN).exclude(verb=Verb.ERASE)
+    others = Ask.objects.using(database).filter(customer__pk=customer, outcome=AskOutcome.OPEN).exclude(verb=Verb.ERASE)
     jobs = set(others.values_list("job_id", flat=True))
     ended = {"outcome": AskOutcome.FAILED, "due_at": None, "lease": "", "ended_at": timezone.now()}
     if jobs:

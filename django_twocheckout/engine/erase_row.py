@@ -113,7 +113,7 @@ def _end(database: str, claim: Claim, result: Result) -> None:
         with transaction.atomic(using=database), short_waits(database):
             _locked(database, claim).update_unmarked(**_empty())
             for model in (Attempt, Notification, Ask):
-                model._default_manager.using(database).filter(customer=claim.pk).delete()
+                model._default_manager.using(database).filter(customer__pk=claim.pk).delete()
             _delete_notifications(database, claim, result)
             _close(database, claim, state, f"{words} {EMPTIED}", hashes)
 
@@ -123,7 +123,7 @@ def _refuse(database: str, claim: Claim) -> None:
     """Let the row go on as before. What was pending before is compared and pushed again."""
     with transaction.atomic(using=database), short_waits(database):
         _locked(database, claim).update_unmarked(**mark(), erased=False)
-        Ask.objects.using(database).filter(customer=claim.pk, verb=Verb.ERASE).delete()
+        Ask.objects.using(database).filter(customer__pk=claim.pk, verb=Verb.ERASE).delete()
         _close(database, claim, ErasureState.REFUSED, ActiveSubscription().words, RedactedDict())
 
 

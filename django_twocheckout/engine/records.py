@@ -102,8 +102,8 @@ class Claim:
     ask_attempts: int = 0
     #: Whether one of the asks is for a pull.
     pull_asked: bool = False
-    #: The key of the erasure that is under way, and whether it goes on even while a subscription is active.
-    erasure: int | None = None
+    #: The key of the erasure that is under way (0 without one), and whether it goes on while a subscription is active.
+    erasure: int = 0
     even_active: bool = False
 
     __repr__ = redacted_repr

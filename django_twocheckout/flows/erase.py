@@ -76,12 +76,19 @@ def erase(
 
 def erasure_of(customer: Customer) -> Erasure | None:
     """The last erasure of this row, with its words. None if none was begun."""
-    return Erasure.objects.using(one.database_of(customer)).filter(customer=customer.row_key).order_by("-pk").first()
+    return (
+        Erasure.objects.using(one.database_of(customer)).filter(customer__pk=customer.row_key).order_by("-pk").first()
+    )
+
+
+def erasure_under_way(customer: Customer) -> Erasure | None:
+    """The erasure of this row that has not ended. None without one."""
+    return Erasure.objects.under_way(one.database_of(customer)).filter(customer__pk=customer.row_key).first()
 
 
 def reason_of(customer: Customer) -> str:
     """Why the erasure that is under way did not work so far, in 2Checkout's own words. Blank if nothing went wrong."""
-    mine = Ask.objects.using(one.database_of(customer)).filter(customer=customer.row_key, verb=Verb.ERASE)
+    mine = Ask.objects.using(one.database_of(customer)).filter(customer__pk=customer.row_key, verb=Verb.ERASE)
     return mine.filter(outcome=AskOutcome.OPEN).values_list("reason", flat=True).first() or ""
 
 

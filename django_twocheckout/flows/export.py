@@ -66,7 +66,9 @@ def _remote(row: Customer, database: str) -> tuple[dict[str, Any] | None, list[d
         return None, [], f"2Checkout could not be read: {error.words}"
     except ConfigurationError as error:
         return None, [], f"2Checkout could not be read: {error}"
-    listed = [RedactedDict({**card.stored(), "subscriptions": list(card.subscriptions)}) for card in cards]
+    listed: list[dict[str, Any]] = [
+        RedactedDict({**card.stored(), "subscriptions": list(card.subscriptions)}) for card in cards
+    ]
     return RedactedDict({name: value for name, value in information.items() if name != "ExistingCards"}), listed, ""
 
 

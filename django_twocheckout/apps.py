@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from celery.signals import worker_ready
 from django.apps import AppConfig
 from django.core.checks import Tags, register
-from django.db.models.signals import post_save
+from django.db.models import Model
+from django.db.models.signals import post_save, pre_delete
 from django.utils.translation import gettext_lazy as _
+
+
+def _subclasses(model: type[Model]) -> Iterator[type[Model]]:
+    for subclass in model.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
 
 
 class TwoCheckoutConfig(AppConfig):
@@ -18,7 +27,7 @@ class TwoCheckoutConfig(AppConfig):
     def ready(self) -> None:
         # Imported here: before ready() Django has not loaded the models.
         from . import checks, receivers
-        from .models import customers_marked
+        from .models import Customer, customers_marked
 
         register(checks.check_settings, "twocheckout")
         register(checks.check_sweep, "twocheckout")
@@ -31,4 +40,8 @@ class TwoCheckoutConfig(AppConfig):
         register(checks.check_broker, "twocheckout", deploy=True)
         post_save.connect(receivers.push_saved_customer, dispatch_uid="twocheckout.push_saved")
         customers_marked.connect(receivers.push_marked_customers, dispatch_uid="twocheckout.push_marked")
+        # Each by its model: a receiver for all models would make the deletion of any row slower.
+        models: list[type[Model]] = [Customer, *_subclasses(Customer)]
+        for model in models:
+            pre_delete.connect(receivers.keep_row_while_erased, model, dispatch_uid="twocheckout.keep_row_while_erased")
         worker_ready.connect(receivers.push_what_waited, dispatch_uid="twocheckout.push_what_waited")

@@ -46,6 +46,7 @@ __all__ = [
     "given",
     "parsed_rate",
     "public_host",
+    "signing_keys",
 ]
 
 T = TypeVar("T")
@@ -62,6 +63,11 @@ def public_host() -> str:
     """The first of the project's hosts that is no pattern. Blank without one."""
     hosts = (host for host in settings.ALLOWED_HOSTS if "*" not in host and not host.startswith("."))
     return next(hosts, "")
+
+
+def signing_keys() -> list[str]:
+    """The project's SECRET_KEY, and then those of SECRET_KEY_FALLBACKS."""
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
 
 
 def given() -> object:

@@ -14,6 +14,9 @@
         NotFound               404, or a deleted customer: 2Checkout does not have it
         CardNotDeleted         the card stays, most often because it pays for a subscription
         NotSent                refused on our side, before anything was sent
+          BeingErased          the customer is being erased, or its row was emptied
+          WasErased            the customer was erased here, and stays away
+          ActiveSubscription   not erased, because a subscription is active
           SendingStopped       no request goes out for the whole account
             SendingDisabled    the setting ENABLED is False
             AnotherMerchantCode  a person has to confirm the merchant code
@@ -150,6 +153,24 @@ class CardNotDeleted(RequestRejected):
 
 class NotSent(RequestRejected):
     """Refused on our side before anything was sent."""
+
+
+class BeingErased(NotSent):
+    """This customer is being erased, so nothing else is done with it.
+
+    Raised for a save too. A bulk write leaves out the rows that are being erased.
+    """
+
+
+class WasErased(NotSent):
+    """This customer was erased here, so it is not brought back."""
+
+
+class ActiveSubscription(NotSent):
+    """This customer has an active subscription at 2Checkout, so it is not erased.
+
+    ``sync.erase(customer, with_active_subscriptions=True)`` erases it all the same.
+    """
 
 
 class SendingStopped(NotSent):

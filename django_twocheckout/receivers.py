@@ -6,7 +6,8 @@ from django.db.models import Model
 
 from . import dispatch, tasks
 from .conf import conf
-from .models import Customer, SyncState
+from .exceptions import BeingErased
+from .models import Customer, ErasureState, SyncState
 
 
 def push_saved_customer(sender: type[Model], instance: Model, using: str, **kwargs: object) -> None:
@@ -30,6 +31,17 @@ def push_marked_customers(sender: type[Model], using: str, **kwargs: object) -> 
     """After a bulk write, once it is committed."""
     if conf.PUSH_ON_SAVE and conf.ENABLED:
         dispatch.wake(tasks.push_pending, database=using)
+
+
+def keep_row_while_erased(
+    sender: type[Model], instance: Customer, using: str, origin: object, **kwargs: object
+) -> None:
+    """Before a customer is deleted: refuse that while 2Checkout still has to be told, or nobody would tell it."""
+    # Loaded perhaps before the erasure began. A queryset has just loaded its rows.
+    if instance.erased or instance is origin:
+        row = Customer.objects.using(using).filter(pk=instance.row_key, erased=True)
+        if row.filter(erasures__state=ErasureState.UNDER_WAY).exists():
+            raise BeingErased
 
 
 def push_what_waited(sender: object, **kwargs: object) -> None:

@@ -29,6 +29,10 @@ arrays, so this one signal does carry values. Their names are not signed: believ
 about. ``customer``: the row, as it was before the pull, or None. The same event may come again.
 """
 
+customer_erased = Signal()
+"""A customer was erased. ``pk``: the key of its row, which is gone or emptied. ``erasure``: what came of it, in words.
+Without ``customer``."""
+
 account_paused = Signal()
 """Trouble of an account stopped its customers for now. *sender*: Account. ``account``: its alias. ``reason``: in words.
 ``until``: when one customer is tried. Sent once for each pause, without ``customer``."""

@@ -11,6 +11,7 @@ beyond these they take from there.
 - ``compare``, ``resolve``: field by field, by a person.
 - ``cards``, ``delete_card``: the cards on file.
 - ``account_link``: the shopper's own account at 2Checkout. ``subscriptions``: what the customer has there.
+- ``export``, ``erase``: a person's data, to be given and to be removed.
 - ``status``, ``resume``: the state of all customers, and the end of a pause.
 """
 
@@ -21,6 +22,8 @@ from .flows.account_link import account_link
 from .flows.add import Found, add, find
 from .flows.cards import cards, delete_card
 from .flows.compare import Difference, Resolution, compare, resolve
+from .flows.erase import erase
+from .flows.export import export
 from .flows.link import link
 from .flows.pull import pull, pull_each
 from .flows.push import push, push_each
@@ -45,6 +48,8 @@ __all__ = [
     "cards",
     "compare",
     "delete_card",
+    "erase",
+    "export",
     "find",
     "link",
     "pull",

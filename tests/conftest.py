@@ -116,7 +116,7 @@ def heard():
     """What the app's signals said, as (name, facts)."""
     said = []
     receivers = []
-    for name in ("customer_pushed", "customer_push_failed", "customer_pulled", "card_deleted"):
+    for name in ("customer_pushed", "customer_push_failed", "customer_pulled", "card_deleted", "customer_erased"):
 
         def note(signal, sender, _name=name, **facts):
             said.append((_name, facts))

@@ -36,7 +36,8 @@ def run(lab: Lab) -> Iterator[Row]:
     yield Row(
         f"share of the bare loop's rate: {count} customers imported and pulled, {1000 * LATENCY:.0f} ms",
         median(shares),
-        f"ours {count / median([one['seconds'] for one in runs]):.0f}/s, {runs[0]['requests']} requests, {THREADS} threads "
+        f"ours {count / median([one['seconds'] for one in runs]):.0f}/s, {runs[0]['requests']} requests, "
+        f"{THREADS} threads "
         f"({shares[0]:.2f} to {shares[-1]:.2f} in {len(runs)} turns)",
         "≥ 0.85",
         "≥ 0.95",

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy
 
 from ..models import Customer, Verb
-from .pages import CardsPage, PushAndPull
+from .pages import CardsPage, ErasePage, PushAndPull
 
 if TYPE_CHECKING:
     from .customer import CustomerAdmin
@@ -34,3 +34,8 @@ def retry_failed(modeladmin: CustomerAdmin, request: HttpRequest, queryset: Quer
 @admin.action(description=gettext_lazy("Delete cards…"), permissions=["delete_card"])
 def choose_cards(modeladmin: CustomerAdmin, request: HttpRequest, queryset: QuerySet[Customer]) -> HttpResponse | None:
     return CardsPage(modeladmin).choose(request, queryset)
+
+
+@admin.action(description=gettext_lazy("Erase…"), permissions=["erase"])
+def erase(modeladmin: CustomerAdmin, request: HttpRequest, queryset: QuerySet[Customer]) -> HttpResponse | None:
+    return ErasePage(modeladmin).choose(request, queryset)

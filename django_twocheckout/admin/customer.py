@@ -19,9 +19,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..countries import country_name
+from ..flows.erase import erasure_under_way
 from ..flows.notifications_overview import of_customer
 from ..models import Attempt, Customer, Job, SyncState, Verb
-from .actions import choose_cards, push_now, refetch, retry_failed
+from .actions import choose_cards, erase, push_now, refetch, retry_failed
 from .base import Page, banner, outside_transactions, user_names
 from .composed import HISTORY_LINES, ComposedAdmin
 from .display.conflicts import last_conflict, last_conflicts
@@ -34,7 +35,7 @@ from .form import CustomerForm
 from .index import show_on_index
 from .job import under_way
 from .links import links_of
-from .pages import AccountPage, AddPage, CardsPage, ComparePage, LinkPage, PushAndPull, StatusPage
+from .pages import AccountPage, AddPage, CardsPage, ComparePage, ErasePage, LinkPage, PushAndPull, StatusPage
 from .pages.account import ACCOUNT_PAGES
 from .pages.push_pull import with_reason
 from .paging import CappedPaginator, count_up_to
@@ -53,6 +54,7 @@ class CustomerAdmin(ComposedAdmin):
         AddPage,
         LinkPage,
         AccountPage,
+        ErasePage,
     ]
     #: The most rows done while the person waits. More become a job.
     in_request = 10
@@ -67,7 +69,7 @@ class CustomerAdmin(ComposedAdmin):
     object_history_template = "twocheckout/admin/customer/object_history.html"
     delete_confirmation_template = "twocheckout/admin/customer/delete_confirmation.html"
     delete_selected_confirmation_template = "twocheckout/admin/customer/delete_selected_confirmation.html"
-    actions = [push_now, retry_failed, refetch, choose_cards]
+    actions = [push_now, retry_failed, refetch, choose_cards, erase]
     list_display = [
         "name",
         "state_and_reason",
@@ -145,6 +147,16 @@ class CustomerAdmin(ComposedAdmin):
     def has_open_account_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
         """Who may open it is signed in as the shopper, so this is for those who may change the data and the cards."""
         return self.has_change_permission(request, obj) and self.has_delete_card_permission(request, obj)
+
+    def has_erase_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        return request.user.has_perm("twocheckout.erase_customer")
+
+    def has_change_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj is not None and obj.erased)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        kept = obj is not None and obj.erased and erasure_under_way(obj) is not None
+        return super().has_delete_permission(request, obj) and not kept
 
     def has_add_remote_permission(self, request: HttpRequest) -> bool:
         return self.has_add_permission(request) and self.has_pull_permission(request)
@@ -352,7 +364,11 @@ class CustomerAdmin(ComposedAdmin):
             "may_change": self.has_change_permission(request, customer),
             "may_delete_cards": self.has_delete_card_permission(request, customer),
             "account_pages": ACCOUNT_PAGES if self.has_open_account_permission(request, customer) else {},
+            "may_erase": self.has_erase_permission(request, customer),
+            "may_export": self.has_pull_permission(request, customer),
         }
+        if customer is not None and customer.erased:
+            content |= dict.fromkeys(["may_push", "may_pull", "may_change", "may_delete_cards", "may_erase"], False)
         if customer is not None:
             above = banner(customer._state.db, customer.account)
             account = above["account"]

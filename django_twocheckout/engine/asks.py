@@ -25,6 +25,7 @@ from ..models import (
     AskOutcome,
     Customer,
     CustomerQuerySet,
+    Erasure,
     Job,
     Source,
     Verb,
@@ -47,6 +48,9 @@ from .records import Claim, Finished, Key, Settled
 PORTION = 1000
 #: Seconds until an ask is tried again whose customer another worker, or a transaction of the project, has.
 BUSY_SECONDS = 5.0
+
+#: Which of the asks for one customer says what the claim is for.
+_FIRST = {Verb.ERASE: 0, Verb.PUSH: 1}
 
 #: The columns of an ask that waits for a worker.
 _ANEW = ("due_at", "lease", "outcome", "reason", "failed_attempts", "source", "ended_at")
@@ -84,7 +88,9 @@ def ask(
     features = connections[database].features
     unique = ["customer", "verb", "job"] if features.supports_update_conflicts_with_target else None
     while some := list(islice(remaining, PORTION)):
-        found = customers.filter(pk__in=some).order_by("pk").values_list("pk", "account")
+        # Of a customer that is being erased nothing else is asked.
+        mine = customers.filter(pk__in=some, erased=verb is Verb.ERASE)
+        found = mine.order_by("pk").values_list("pk", "account")
         due_at = database_now() + timedelta(seconds=seconds) if seconds else LONG_DUE
         asks = [
             Ask(account=account, verb=verb, customer_id=pk, job_id=job, source=source, due_at=due_at)
@@ -132,6 +138,7 @@ def attach(claims: list[Claim], account: str) -> list[Claim]:
         return claims
     database, lease = claims[0].database, uuid.uuid4().hex
     due = waiting(database, account).filter(customer__in=[one.pk for one in claims], due_at__lte=database_now())
+    due = due.exclude(verb=Verb.ERASE)  # begun after the claim; it has a claim of its own
     asked = _lease(database, due, lease)
     if not asked:
         return claims
@@ -160,22 +167,35 @@ def _lease(database: str, due: QuerySet[Ask], lease: str) -> list[Asked]:
 
 
 def _claim_rows(customers: CustomerQuerySet, asked: Sequence[Asked], lease: str) -> Iterator[Claim]:
-    """Claim the customers' rows, each for a push if one of its asks is for a push."""
+    """Claim the customers' rows, each for a push if one of its asks is for a push, and to be erased before all else."""
     by_customer = _by_customer(asked)
     groups: dict[tuple[Verb, Source, str], list[Key]] = defaultdict(list)
     for pk, some in by_customer.items():
-        first = min(some, key=lambda one: one.verb is not Verb.PUSH)
+        first = min(some, key=lambda one: _FIRST.get(one.verb, len(_FIRST)))
         groups[first.verb, first.source, first.user].append(pk)
     missed = dict(by_customer)
     for (verb, source, user), pks in groups.items():
+        begun = _erasures(customers.db, pks) if verb is Verb.ERASE else {}
         for one in claim(customers.filter(pk__in=pks), verb, source=source, user=user, wait=False):
-            yield _with_asks(one, missed.pop(one.pk), lease)
+            erasure, even_active = begun.get(one.pk, (0, False))
+            some = missed.pop(one.pk)
+            if begun:
+                failed = max(asked.failed_attempts for asked in some)
+                one = replace(one, erasure=erasure, even_active=even_active, failed_attempts=failed)
+            yield _with_asks(one, some, lease)
     if missed:
         there = set(customers.filter(pk__in=missed).values_list("pk", flat=True))
         busy = [one.pk for pk, some in missed.items() if pk in there for one in some]
         gone = [one.pk for pk, some in missed.items() if pk not in there for one in some]
         _put_off(customers.db, busy, lease, BUSY_SECONDS, CustomerBusy().words)
         close(customers.db, Q(pk__in=gone, lease=lease), AskOutcome.DONE)
+
+
+def _erasures(database: str, pks: Sequence[Key]) -> dict[Key, tuple[int, bool]]:
+    """The erasures under way of these customers: key, and whether they go on while a subscription is active."""
+    names = ("customer_id", "pk", "with_active_subscriptions")
+    rows = Erasure.objects.under_way(database).filter(customer__pk__in=pks).order_by("pk").values_list(*names)
+    return {customer: (pk, even_active) for customer, pk, even_active in rows}
 
 
 def _by_customer(asked: Iterable[Asked]) -> dict[Key, list[Asked]]:
@@ -216,6 +236,12 @@ def settle(finished: Sequence[tuple[Finished, Settled]]) -> None:
         claimed, error = one.claim, one.result.error
         if settled is Settled.LEASE_LOST:
             _put_off(database, claimed.asks, claimed.ask_lease, BUSY_SECONDS, CustomerBusy().words)
+        elif claimed.verb is Verb.ERASE:
+            if not one.decision.final:  # else it went with the row
+                _put_off(
+                    database, claimed.asks, claimed.ask_lease, one.decision.backoff, error.words if error else "",
+                    failed_attempts=one.decision.failed_attempts,
+                )  # fmt: skip
         elif error is None and settled is Settled.SUPERSEDED and claimed.verb is Verb.PUSH:
             _follow(database, claimed, "")
         elif error is None and settled is Settled.SUPERSEDED and one.result.merged and one.result.merged.adopt:
@@ -292,6 +318,16 @@ def close(database: str, which: Q, outcome: AskOutcome, reason: str = "") -> Non
         if single:
             delete_free(same.filter(pk__in=single))
     end_jobs(database, {job for _pk, job, _lease in found} - {NO_JOB})
+
+
+def call_off(database: str, customer: Key, reason: str) -> None:
+    """End whatever is asked about this customer, but for its erasure, and whoever is at it."""
+    others = Ask.objects.using(database).filter(customer__pk=customer, outcome=AskOutcome.OPEN).exclude(verb=Verb.ERASE)
+    jobs = set(others.values_list("job_id", flat=True))
+    ended = {"outcome": AskOutcome.FAILED, "due_at": None, "lease": "", "ended_at": timezone.now()}
+    if jobs:
+        update_free(others, reason=reason, **ended)
+        end_jobs(database, jobs - {NO_JOB})
 
 
 def end_jobs(database: str, jobs: Collection[int]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from ..client import TwoCheckoutClient
 from ..conf import conf
 from ..models import Account
-from . import admission, asks, circuit_breaker, history, rate_limit
+from . import admission, asks, circuit_breaker, erase_row, history, rate_limit
 from .asks import release
 from .guard import run_guarded
 from .operations import operation_of
@@ -40,7 +40,7 @@ def finish(
     note_code: bool = False,
     operation: Operation | None = None,
 ) -> tuple[Summary, list[Reconciled]]:
-    """Decide, settle, write the history, close the asks, report, and record one account's results at its breaker.
+    """Decide, settle, end erasures, write the history, close the asks, report, and record one account's results.
 
     *wait*: try locked rows again for a moment, and then give them up. Otherwise returns their pairs beside the summary:
     they are not settled yet. *note_code*: the account's row does not have the merchant code of its acknowledgements
@@ -53,7 +53,8 @@ def finish(
     settled = list(zip(finished, (settle_patiently if wait else settle)(finished), strict=True))
     locked = [(one.claim, one.result) for one, what in settled if what is Settled.ROW_LOCKED]
     written = [(one, what) for one, what in settled if what is not Settled.ROW_LOCKED]
-    lines = [history.line(one) for one, what in written if what is not Settled.LEASE_LOST]
+    erase_row.finish(written)
+    lines = [history.line(one) for one, what in written if what is not Settled.LEASE_LOST and history.leaves_line(one)]
     total = Summary()
     if written:
         database, account = written[0][0].claim.database, written[0][0].claim.account

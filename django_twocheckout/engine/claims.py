@@ -76,7 +76,7 @@ def claim(
     user: object = "",
     wait: bool = True,
 ) -> list[Claim]:
-    """Claim the rows without a live claim.
+    """Claim the rows without a live claim. Rows that are being erased are claimed for that alone.
 
     A claim for a push first writes the values to be sent into ``in_doubt``, and that the row was tried. If this worker
     dies, the next one knows what 2Checkout may have, and looks the customer up instead of creating it twice.
@@ -87,8 +87,8 @@ def claim(
     seconds = lease_seconds()
     for _attempt in attempts():
         began = time.monotonic()
-        rows = _claim_rows(customers.db, customers, verb is Verb.PUSH, seconds)
-        if rows or not wait or not customers.unclaimed().exists():
+        rows = _claim_rows(customers.db, customers, verb, seconds)
+        if rows or not wait or not customers.unclaimed().filter(erased=verb is Verb.ERASE).exists():
             break
     user = str(getattr(user, "pk", user))
     until = began + seconds - request_seconds()
@@ -98,7 +98,11 @@ def claim(
 
 def _is_looked_up(claim: Claim) -> bool:
     """Whether it may matter what 2Checkout answers for a customer that it does not have."""
-    return claim.verb is Verb.PULL or claim.failed_attempts > 0 or (claim.reference is None and not claim.untried)
+    return (
+        claim.verb in (Verb.PULL, Verb.ERASE)
+        or claim.failed_attempts > 0
+        or (claim.reference is None and not claim.untried)
+    )
 
 
 def _with_another(claims: list[Claim]) -> list[Claim]:
@@ -122,7 +126,8 @@ def unsaved(customer: Customer, database: str) -> Claim:
 
 
 @retry_lost_connection
-def _claim_rows(database: str, customers: CustomerQuerySet, is_push: bool, seconds: float) -> list[Row]:
+def _claim_rows(database: str, customers: CustomerQuerySet, verb: Verb, seconds: float) -> list[Row]:
+    is_push = verb is Verb.PUSH
     pks = None if has_row_locks(database) else list(customers.values_list("pk", flat=True))
     if pks == []:
         return []
@@ -131,7 +136,7 @@ def _claim_rows(database: str, customers: CustomerQuerySet, is_push: bool, secon
     with durable(database):
         if pks is None:
             pks = lock_rows(customers)
-        count = _lease(database, pks, leases, is_push, seconds)
+        count = _lease(database, pks, leases, verb, seconds)
         claimed = Customer.objects.using(database).filter(pk__in=pks, lease__in=leases)
         rows = list(_read(claimed.order_by(*IN_TURN)))
         in_doubt: RedactedDict[Key, list[ModelValues]] = RedactedDict()
@@ -157,12 +162,12 @@ class Leases(NamedTuple):
     uncertain: str
 
 
-def _lease(database: str, pks: Sequence[Key], leases: Leases, is_push: bool, seconds: float) -> int:
+def _lease(database: str, pks: Sequence[Key], leases: Leases, verb: Verb, seconds: float) -> int:
     """Lease the rows. Copy the values of rows with nothing in doubt into ``in_doubt``; returns the number of these."""
-    free = Customer.objects.using(database).filter(pk__in=pks).unclaimed()
+    free = Customer.objects.using(database).filter(pk__in=pks, erased=verb is Verb.ERASE).unclaimed()
     columns = {"lease_expires_at": database_now() + timedelta(seconds=seconds), "changed_since_claim": False}
     count = 0
-    if is_push:
+    if verb is Verb.PUSH:
         # The database copies the values, so they need not be read first.
         values = JSONArray(JSONObject(**{name: F(name) for name in _PUSHED}))
         # The lease first: MySQL evaluates the columns in their order, each with those before it as they are then.

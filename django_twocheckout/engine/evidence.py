@@ -10,7 +10,7 @@ import secrets
 
 from ..client import TwoCheckoutClient
 from ..exceptions import AuthenticationFailed, CardNotDeleted, NotSent, RequestRejected, UnreadableAnswer
-from ..models import new_external_reference
+from ..models import Verb, new_external_reference
 from .records import Claim, Result
 
 _TO_A_PERSON = "Perhaps 2Checkout does not have this customer; if a person pushes it, it is created."
@@ -34,7 +34,7 @@ def shown_as_none(refusal: RequestRejected, claim: Claim, client: TwoCheckoutCli
             decided = _refusal_of(claim.another, client) is None
         else:
             decided = claim.by_person and claim.reference is None
-            if not decided:
+            if not decided and claim.verb is not Verb.ERASE:
                 refusal.vendor_message = f"{_TO_A_PERSON} {refusal.vendor_message}".strip()
         result.none_answer = answer if decided else None
     return result.none_answer == answer

@@ -28,7 +28,7 @@ PURGE_PORTIONS = 20
 
 
 def line(one: Finished) -> Attempt:
-    """The line about a push or a pull."""
+    """The line about a push, a pull, or an attempt to erase."""
     claim, result, decision = one.claim, one.result, one.decision
     if result.error is not None:
         outcome = AttemptOutcome.FAILED if decision.final else AttemptOutcome.RETRY
@@ -38,6 +38,11 @@ def line(one: Finished) -> Attempt:
     attempt = _line(claim, result, claim.verb, outcome)
     attempt.created, attempt.failed_attempts = one.created, decision.failed_attempts
     return attempt
+
+
+def leaves_line(one: Finished) -> bool:
+    """Whether the attempt is written down. The end of an erasure is not: its record says it, and the row is gone."""
+    return one.claim.verb is not Verb.ERASE or not one.decision.final
 
 
 def deletion(claim: Claim, result: Result, card: str) -> Attempt:

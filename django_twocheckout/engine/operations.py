@@ -1,14 +1,15 @@
-"""PUSH and PULL: the functions that differ between a push and a pull, for everything else in the engine."""
+"""PUSH, PULL and ERASE: the functions that differ between them, for everything else in the engine."""
 
 from __future__ import annotations
 
 from ..models import Verb
-from . import reconcile, report, retry
+from . import erase_remote, reconcile, report, retry
 from .records import Claim, Operation
 
 PUSH = Operation(reconcile.push, retry.after_push, report.pushed)
 PULL = Operation(reconcile.pull, retry.after_pull, report.pulled)
-OPERATIONS = {Verb.PUSH: PUSH, Verb.PULL: PULL}
+ERASE = Operation(erase_remote.erase, retry.after_erase, report.erased)
+OPERATIONS = {Verb.PUSH: PUSH, Verb.PULL: PULL, Verb.ERASE: ERASE}
 
 
 def operation_of(claim: Claim) -> Operation:

@@ -112,7 +112,7 @@ def compare(claim: Claim, client: TwoCheckoutClient) -> Result:
 def _fetch(claim: Claim, client: TwoCheckoutClient, result: Result) -> RemoteObject:
     """2Checkout's object. Raises NotFound without one, and notes where a customer is gone."""
     if claim.reference is None:
-        if found := _find(claim, client, result):
+        if found := find(claim, client, result):
             return found
         raise NotFound(UNKNOWN_THERE)
     try:
@@ -131,7 +131,7 @@ def _create(claim: Claim, client: TwoCheckoutClient, result: Result) -> None:
     """Create the customer, unless 2Checkout has it. Looked up first, unless 2Checkout cannot have it yet."""
     check_sendable(claim.local, claim.local)
     if claim.in_doubt or not claim.untried:
-        found = _find(claim, client, result)
+        found = find(claim, client, result)
         if found is not None:
             return _merge_and_update(claim, client, result, found)
         result.in_doubt = []  # none of them was carried out
@@ -159,7 +159,7 @@ def _create(claim: Claim, client: TwoCheckoutClient, result: Result) -> None:
     return _agree(result, Merge(claim.local, {}, send=frozenset(body)))
 
 
-def _find(claim: Claim, client: TwoCheckoutClient, result: Result) -> RemoteObject | None:
+def find(claim: Claim, client: TwoCheckoutClient, result: Result) -> RemoteObject | None:
     """The customer under any reference of an earlier create, or else under ours."""
     for reference in dict.fromkeys(state.get(EXTERNAL) for state in [*reversed(claim.in_doubt_wire), claim.local]):
         if reference and (found := _look_up(claim, client, result, reference)):

@@ -102,6 +102,9 @@ class Claim:
     ask_attempts: int = 0
     #: Whether one of the asks is for a pull.
     pull_asked: bool = False
+    #: The key of the erasure that is under way (0 without one), and whether it goes on while a subscription is active.
+    erasure: int = 0
+    even_active: bool = False
 
     __repr__ = redacted_repr
 
@@ -180,6 +183,11 @@ class Result:
     written: Writes | None = None
     #: A read replica of 2Checkout showed what we overwrote a moment ago.
     lagging: bool = False
+    #: Of an erasure: what 2Checkout keeps, and why, in words. Names of the fields that it still shows after it
+    #: acknowledged the placeholders. And whether the next run has to go on at once.
+    kept: list[str] = field(default_factory=list)
+    still_shown: frozenset[str] = frozenset()
+    unfinished: bool = False
     error: TwoCheckoutError | None = None
     #: The number of requests, the HTTP status of the last answer, and the seconds of all.
     requests: int = 0
@@ -207,7 +215,7 @@ class Decision:
     #: The row waits for a person or the next save.
     final: bool = False
     failed_attempts: int = 0
-    #: For a pull that was asked for: seconds until the next attempt.
+    #: For a pull that was asked for, and for an erasure: seconds until the next attempt.
     backoff: float = 0.0
 
     __repr__ = redacted_repr

@@ -11,8 +11,8 @@ from collections import Counter
 from django.dispatch import Signal
 
 from .. import signals
-from ..exceptions import CustomerBusy
-from ..models import Customer, Presence, customers_marked
+from ..exceptions import ActiveSubscription, CustomerBusy
+from ..models import Customer, Erasure, Presence, customers_marked
 from .records import Claim, Finished, Settled
 from .retry import code_of
 from .summary import Summary
@@ -66,6 +66,26 @@ def pulled(one: Finished, settled: Settled) -> Summary:
     facts = _facts("customer.pulled", one, fields=fields)
     logger.info("customer %s: pulled %s", claim.pk, ", ".join(fields) or "nothing new", extra=facts)
     send_signal(signals.customer_pulled, claim, fields=fields, conflicts=facts["conflicts"])
+    return Summary(pushed=1)
+
+
+def erased(one: Finished, settled: Settled) -> Summary:
+    """Report an erasure. Returns its count, with an ended one under ``pushed``."""
+    claim, result = one.claim, one.result
+    if settled is Settled.LEASE_LOST:
+        return Summary()
+    if not one.decision.final:
+        if result.error is not None:
+            logger.warning("customer %s: not erased yet: %s", claim.pk, result.error, extra=_facts("erase.failed", one))
+        return Summary(waiting=1)
+    erasure = Erasure.objects.using(claim.database).filter(pk=claim.erasure).first()
+    facts = _facts("customer.erased", one, state=erasure.state if erasure else "")
+    if isinstance(result.error, ActiveSubscription):
+        logger.warning("customer %s: not erased: %s", claim.pk, result.error, extra=facts)
+        customers_marked.send_robust(sender=Customer, using=claim.database)
+        return Summary(failed=1, codes=Counter([code_of(result.error)]))
+    logger.info("customer %s: erased", claim.pk, extra=facts)
+    signals.customer_erased.send_robust(sender=Customer, pk=claim.pk, erasure=erasure, using=claim.database)
     return Summary(pushed=1)
 
 

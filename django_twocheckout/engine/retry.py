@@ -26,6 +26,7 @@ from ..exceptions import (
 )
 from ..models import Presence, SyncState, database_now, host_now, mark
 from ..redaction import RedactedDict
+from .images import REPLICA_SECONDS
 from .records import Claim, Decision, Mode, Result
 
 #: Seconds of the first backoff, doubled each time, and of the longest.
@@ -97,12 +98,29 @@ def after_link(claim: Claim, result: Result, mode: Mode = Mode.NORMAL) -> Decisi
     return Decision(mark()) if waits else after_pull(claim, result, mode)
 
 
+def after_erase(claim: Claim, result: Result, mode: Mode = Mode.NORMAL) -> Decision:
+    """Whether an erasure has ended, or when it is tried again: until 2Checkout acknowledges it, or clearly refuses.
+
+    The row's own columns stay. It is gone once this is final.
+    """
+    error = result.error
+    if error is None:
+        return Decision(final=not result.unfinished)
+    failed_attempts, _final, _wait = _count(claim, error, claim.ask_attempts, mode)
+    refused = isinstance(error, RequestRejected) and not isinstance(error, ACCOUNT_FAILURES)
+    # A read replica may have shown what was just overwritten.
+    given_up = bool(result.still_shown) and failed_attempts >= conf.of(claim.account).MAX_ATTEMPTS
+    wait = max(backoff(error, failed_attempts), REPLICA_SECONDS if result.still_shown else 0.0)
+    return Decision({}, refused or given_up, failed_attempts, wait)
+
+
 def backoff(error: TwoCheckoutError, failed_attempts: int) -> float:
     """Seconds until the next attempt: doubled each time, scattered, and at least the seconds 2Checkout asks for.
 
     Scattered rows do not come back all at once.
     """
-    seconds = min(FIRST_BACKOFF * 2.0 ** max(failed_attempts - 1, 0), LONGEST_BACKOFF) * random.uniform(0.7, 1.3)
+    doublings = min(max(failed_attempts - 1, 0), 30)
+    seconds = min(FIRST_BACKOFF * 2.0**doublings, LONGEST_BACKOFF) * random.uniform(0.7, 1.3)
     asked = error.retry_after if isinstance(error, TransientError) and error.retry_after else 0
     return max(seconds, asked)
 

@@ -139,7 +139,7 @@ class GivenRows:
                 some = self._without_others(some)
                 left = set(some)
                 for _attempt in attempts(LOCKED_PAUSES):
-                    rows = self.customers.filter(pk__in=left, account=self.account).unclaimed()
+                    rows = self.customers.filter(pk__in=left, account=self.account, erased=False).unclaimed()
                     new = claim(rows, self.verb, source=self.source, user=self.user, wait=False)
                     claims += new
                     left -= {one.pk for one in new}

@@ -18,12 +18,13 @@ from ..client import TwoCheckoutClient
 from ..conf import DEFAULT_ACCOUNT
 from ..engine import history, rate_limit
 from ..engine.database import durable
-from ..exceptions import AlreadyAdded, CustomerBusy, UnreadableAnswer
+from ..exceptions import AlreadyAdded, CustomerBusy, UnreadableAnswer, WasErased
 from ..models import (
     Account,
     Attempt,
     AttemptOutcome,
     Customer,
+    Erasure,
     Source,
     Verb,
     is_lock_timeout,
@@ -94,18 +95,26 @@ def add(
     own reference of the expected customer, because *reference* may be one customer's own and another customer's
     external reference. *source* and *user* (a primary key) are for the history.
 
-    Raises AlreadyAdded for a customer with a row, the errors of :func:`find`, or RuntimeError inside a transaction.
+    Raises AlreadyAdded for a customer with a row, WasErased for one that was erased here, the errors of :func:`find`,
+    or RuntimeError inside a transaction.
     """
     database = _home(database)
+    _refuse_erased(database, account, reference.strip())
     found, cost = _fetch(reference, account, database)
     if customer_reference and found.theirs.reference != customer_reference:
         raise UnreadableAnswer("2Checkout answered with another customer than the one that was looked at.")
     if found.row is not None:
         raise AlreadyAdded(pk=found.row.pk)
+    _refuse_erased(database, account, found.theirs.reference, found.external_reference)
     customer = _insert(found, account, database)
     Account.objects.note_code(database, account)
     _report(customer, found, cost, database, source, str(getattr(user, "pk", user)))
     return customer
+
+
+def _refuse_erased(database: str, account: str, *references: str) -> None:
+    if Erasure.objects.among(database, account, references):
+        raise WasErased
 
 
 def _fetch(reference: str, account: str, database: str) -> tuple[Found, _Cost]:

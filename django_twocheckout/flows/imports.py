@@ -22,7 +22,7 @@ from ..engine.reading import read_each
 from ..engine.records import Key
 from ..engine.retry import backoff, is_account_failure
 from ..exceptions import TransientError, UnreadableAnswer
-from ..models import Account, Customer, Source, Verb, update_free
+from ..models import Account, Customer, Erasure, Source, Verb, update_free
 from ..redaction import RedactedDict, redacted_repr
 from ..wire import ATTRIBUTES
 from . import one
@@ -52,6 +52,8 @@ class Imported:
     new: int = 0
     #: Rows that had this customer.
     unchanged: int = 0
+    #: Customers that were erased here, and are left out.
+    erased: int = 0
     #: The subscription or line, and why it was left out.
     refused: list[tuple[str, str]] = field(default_factory=list)
 
@@ -206,6 +208,7 @@ class Import:
         total = self.result
         total.linked, total.new = total.linked + part.linked, total.new + part.new
         total.unchanged += part.unchanged
+        total.erased += part.erased
         total.refused += part.refused
 
     def _store_once(self, references: Sequence[Reference], pulled_before: date | None) -> Imported:
@@ -216,6 +219,9 @@ class Import:
         new: list[Customer] = []
         pulls: list[Key] = []
         external_taken: set[str] = set()
+        erased = Erasure.objects.among(
+            self.database, self.account, [one for found in references for one in (found.internal, found.external)]
+        )
         for found in references:
             mine, other = by_internal.get(found.internal), by_external.get(found.external)
             if mine is not None:
@@ -226,6 +232,8 @@ class Import:
                     self._fresh.discard(key)
                 elif pulled_before is not None:
                     self._fresh.add(key)
+            elif found.internal in erased or (other is None and found.external in erased):
+                part.erased += int(found.internal) not in self._seen
             elif other is not None and other.customer_reference is None:
                 part.linked += 1
                 pulls.append(other.pk)

@@ -16,8 +16,8 @@ from ..engine.operations import PULL
 from ..engine.records import Claim
 from ..engine.retry import after_link
 from ..engine.sources import released_on_error
-from ..exceptions import AlreadyAdded, NotFound, RequestRejected
-from ..models import Customer, Presence, Source, Verb, mark, new_external_reference
+from ..exceptions import AlreadyAdded, NotFound, RequestRejected, WasErased
+from ..models import Customer, Erasure, Presence, Source, Verb, mark, new_external_reference
 from ..redaction import redact_frames
 from . import one
 from .add import find
@@ -35,9 +35,10 @@ def link(customer: Customer, reference: str | None, *, source: Source = Source.C
     pending. With None: forget what 2Checkout had, and have the row created. It is looked up by our reference first, so
     a customer that is there is found, not made twice. *source* and *user* (a primary key) are for the history.
 
-    Reloads the instance. Raises AlreadyAdded if another row has that customer, CustomerBusy if another worker has
-    claimed the row, the errors of :func:`.find`, or RuntimeError inside a transaction. With None, raises
-    RequestRejected if the row has no reference of ours and 2Checkout still has its customer.
+    Reloads the instance. Raises AlreadyAdded if another row has that customer, WasErased if it was erased here,
+    CustomerBusy if another worker has claimed the row, the errors of :func:`.find`, or RuntimeError inside a
+    transaction. With None, raises RequestRejected if the row has no reference of ours and 2Checkout still has its
+    customer.
 
     https://docs.2checkout.com/api-reference/reference/customers
     """
@@ -52,6 +53,8 @@ def _link(customer: Customer, reference: str, source: Source, user: object) -> N
     found = find(reference, customer.account, database=one.database_of(customer))
     if found.row is not None and found.row.pk != customer.row_key:
         raise AlreadyAdded(pk=found.row.pk)
+    if Erasure.objects.among(one.database_of(customer), customer.account, [found.theirs.reference]):
+        raise WasErased
     claim, client = one.claim_or_busy(customer, Verb.PULL, source, user)
     theirs = partial(reconcile.link, reference=found.theirs.reference)
     _summary, result = run_one(claim, client, replace(PULL, reconcile=theirs, decide=after_link))
@@ -77,7 +80,7 @@ def _forget(customer: Customer, source: Source, user: object) -> None:
         if not claim.values["external_customer_reference"]:
             _require_gone(claim, client)
             columns["external_customer_reference"] = new_external_reference(claim.account)
-        claims.ours(claim).update_unmarked(**columns)
+        claims.ours(claim).filter(erased=False).update_unmarked(**columns)
     facts = {"action": "customer.unlinked", "customer": claim.pk, "asked_by": source}
     logger.info("customer %s: to be created again", claim.pk, extra=facts)
     report.missed_wakeup(claim)

@@ -22,8 +22,18 @@ from ..engine.database import retry_lost_connection
 from ..engine.history import delete_in_portions
 from ..engine.records import Key
 from ..engine.retry import is_account_failure, is_no_answer
-from ..exceptions import AlreadyAdded, NotFound, SendingStopped, TwoCheckoutError
-from ..models import Account, Customer, Notification, NotificationOutcome, Source, Verb, database_now, read_clock
+from ..exceptions import AlreadyAdded, NotFound, SendingStopped, TwoCheckoutError, WasErased
+from ..models import (
+    Account,
+    Customer,
+    Erasure,
+    Notification,
+    NotificationOutcome,
+    Source,
+    Verb,
+    database_now,
+    read_clock,
+)
 from .add import add
 from .references import rows_with
 
@@ -40,6 +50,7 @@ LONGEST_RETRY = timedelta(days=2)
 #: Seconds of a sweep for unknown customers, after all else that is due.
 ADD_SECONDS = 20.0
 
+_APPLIED = ["outcome", "customer", "customer_reference", "external_customer_reference"]
 #: The outcomes of notifications that a sweep still has to deal with.
 WAITING = (NotificationOutcome.NEW, NotificationOutcome.TO_ADD)
 
@@ -72,6 +83,8 @@ def _apply(database: str, account: str, some: list[Notification]) -> None:
     external = {row.external_customer_reference: row.pk for row in rows}
     unknown = NotificationOutcome.TO_ADD if conf.of(account).IMPORT_UNKNOWN else NotificationOutcome.UNKNOWN
     asked: set[Key] = set()
+    references = {name for one in some for name in (one.customer_reference, one.external_customer_reference)}
+    erased = Erasure.objects.among(database, account, references - internal.keys() - external.keys())
     for one in some:
         # Where the references are of two rows, both are pulled.
         found = [internal.get(one.customer_reference), external.get(one.external_customer_reference)]
@@ -79,9 +92,17 @@ def _apply(database: str, account: str, some: list[Notification]) -> None:
         asked.update(pks)
         one.outcome = NotificationOutcome.ASKED if pks else unknown
         one.customer_id = pks[0] if pks else None
+        if not pks and erased & {one.customer_reference, one.external_customer_reference}:
+            forget(one)
     # Asked first: a worker that is killed between the two statements asks once more.
     ask(Verb.PULL, Customer.objects.using(database), sorted(asked), source=Source.NOTIFIED)
-    Notification.objects.using(database).bulk_update(some, ["outcome", "customer"], batch_size=PORTION)
+    Notification.objects.using(database).bulk_update(some, _APPLIED, batch_size=PORTION)
+
+
+def forget(one: Notification) -> None:
+    """Leave this notification of an erased customer aside, without its references."""
+    one.outcome = NotificationOutcome.ERASED
+    one.customer_reference = one.external_customer_reference = ""
 
 
 def last_received(database: str, account: str) -> datetime | None:
@@ -124,6 +145,8 @@ def _add(database: str, account: str, some: list[Notification]) -> bool:
         ask(Verb.PULL, Customer.objects.using(database), [pk], source=Source.NOTIFIED)
     except NotFound:
         outcome = NotificationOutcome.UNKNOWN
+    except WasErased:
+        outcome = NotificationOutcome.ERASED
     except SendingStopped:
         return False
     except TwoCheckoutError as error:
@@ -146,7 +169,8 @@ def _add(database: str, account: str, some: list[Notification]) -> bool:
 @retry_lost_connection
 def _note(database: str, some: Iterable[Notification], outcome: NotificationOutcome, pk: Key | None) -> None:
     rows = Notification.objects.using(database).filter(pk__in=[one.pk for one in some])
-    rows.update(outcome=outcome, customer=pk)
+    unnamed = {"customer_reference": "", "external_customer_reference": ""}
+    rows.update(outcome=outcome, customer=pk, **(unnamed if outcome is NotificationOutcome.ERASED else {}))
 
 
 def purge(database: str) -> None:

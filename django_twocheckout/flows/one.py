@@ -10,7 +10,7 @@ from ..engine.clients import current_client
 from ..engine.reconcile import UNKNOWN_THERE
 from ..engine.records import Claim
 from ..engine.sources import released_on_error
-from ..exceptions import CustomerBusy, NotFound
+from ..exceptions import BeingErased, CustomerBusy, NotFound
 from ..models import Customer, CustomerQuerySet, Source, Verb
 
 
@@ -32,12 +32,13 @@ def row_of(customer: Customer) -> CustomerQuerySet:
 def claim(customer: Customer, verb: Verb, source: Source, user: object) -> tuple[Claim, TwoCheckoutClient] | None:
     """Claim the row, for its account's client. None if another worker has claimed it.
 
-    Raises DoesNotExist for a deleted row, ConfigurationError, or SendingDisabled.
+    Raises DoesNotExist for a deleted row, BeingErased, ConfigurationError, or SendingDisabled.
     """
     row, client = row_of(customer), current_client(customer.account)
     claimed = claims.claim(row, verb, source=source, user=user)
     if not claimed:
-        row.get()
+        if row.get().erased:
+            raise BeingErased
         return None
     with released_on_error(claimed):
         # The row may have moved to another account since the instance was loaded.

@@ -28,8 +28,8 @@ def push(customer: Customer, *, source: Source = Source.CODE, user: object = "")
     The row holds the result (``sync_state``, ``sync_error``), and the instance is reloaded. Assigned and unsaved fields
     stay. The push goes out even while the account is paused, because it is as good a trial as any. If another worker
     has claimed the row, that worker pushes it. *source* and *user* (a primary key) are for the history. Raises no
-    TwoCheckoutError but SendingStopped. Raises ConfigurationError for a wrong setting, DoesNotExist for a deleted row,
-    and RuntimeError inside a transaction.
+    TwoCheckoutError but SendingStopped and BeingErased. Raises ConfigurationError for a wrong setting, DoesNotExist for
+    a deleted row, and RuntimeError inside a transaction.
 
     https://docs.2checkout.com/api-reference/reference/customers
     """
@@ -125,7 +125,8 @@ def _due_in(customers: CustomerQuerySet, account: str) -> float | None:
 
 def unmarked_changes(database: str | None = None) -> Iterator[Key]:
     """The keys of synced rows with values that 2Checkout never acknowledged, for example after raw SQL."""
-    last, synced = None, one.customers_in(database).filter(sync_state=SyncState.SYNCED).order_by("pk")
+    last, synced = None, one.customers_in(database).filter(sync_state=SyncState.SYNCED, erased=False)
+    synced = synced.order_by("pk")
     names = ["pk", "acknowledged", *Customer.PUSHED_FIELDS]
     while rows := list((synced if last is None else synced.filter(pk__gt=last)).values(*names)[:PORTION]):
         for row in rows:

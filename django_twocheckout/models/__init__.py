@@ -5,6 +5,7 @@ from .ask import NO_JOB, Ask, AskOutcome
 from .attempt import CARD_LENGTH, Attempt, AttemptOutcome, Source, Verb
 from .clock import clock_of, database_now, host_now, read_clock, utc_now, with_clock
 from .customer import Customer
+from .erasure import Erasure, ErasureState, key_name, reference_hash
 from .job import Job
 from .locks import PAUSES, attempts, delete_free, has_row_locks, is_lock_timeout, lock_rows, short_waits, update_free
 from .notification import Notification, NotificationKind, NotificationOutcome
@@ -33,6 +34,8 @@ __all__ = [
     "AttemptOutcome",
     "Customer",
     "CustomerQuerySet",
+    "Erasure",
+    "ErasureState",
     "Job",
     "Notification",
     "NotificationKind",
@@ -50,10 +53,12 @@ __all__ = [
     "has_row_locks",
     "host_now",
     "is_lock_timeout",
+    "key_name",
     "lock_rows",
     "mark",
     "new_external_reference",
     "read_clock",
+    "reference_hash",
     "short_waits",
     "update_free",
     "utc_now",

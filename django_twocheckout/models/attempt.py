@@ -26,6 +26,7 @@ class Verb(models.TextChoices):
     PUSH = "push", _("Push")
     PULL = "pull", _("Re-fetch")
     DELETE = "delete", _("Delete card")
+    ERASE = "erase", _("Erase")
 
 
 class AttemptOutcome(models.TextChoices):

@@ -7,17 +7,18 @@ A row holds three things: the values, those 2Checkout last acknowledged (``ackno
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models, router
+from django.db import IntegrityError, models, router
 from django.utils.translation import gettext_lazy as _
 
-from ..exceptions import AccountIsFixed
+from ..exceptions import AccountIsFixed, BeingErased
 from ..redaction import redacted_repr
 from .checkout import parameters_of
 from .clock import UTCDateTimeField, utc_now
 from .information import Information, by_reference
-from .querysets import LONG_DUE, CustomerManager, mark
+from .querysets import ERASED_CONSTRAINT, LONG_DUE, CustomerManager, log_erased, mark
 from .references import FreshReference, UntriedField, fresh_reference, prefix_of
 from .states import Presence, SyncState
 
@@ -137,6 +138,12 @@ class Customer(Information):
         help_text=_("The worker that talks to 2Checkout about it."),
     )
     lease_expires_at = UTCDateTimeField(null=True, blank=True, editable=False)
+    erased = models.BooleanField(
+        _("erased"),
+        default=False,
+        editable=False,
+        help_text=_("Being erased, or emptied by it: nothing is written to it by the project, and nothing is pushed."),
+    )
 
     objects = CustomerManager()
 
@@ -146,6 +153,7 @@ class Customer(Information):
         customer_reference enabled trial existing_cards credit_limit credit_remaining credit_currency sync_state
         sync_error error_code pushed_at pulled_at presence untried acknowledged shown written in_doubt
         changed_since_claim pending_since failing_since failed_attempts next_attempt_at lease lease_expires_at
+        erased
         """.split()
     )
     #: A row keeps it once 2Checkout may know the customer.
@@ -166,11 +174,17 @@ class Customer(Information):
                 fields=["external_customer_reference", "account"], name="twocheckout_external_reference"
             ),
             models.UniqueConstraint(fields=["customer_reference", "account"], name="twocheckout_reference"),
+            models.CheckConstraint(
+                condition=~models.Q(erased=True, sync_state=SyncState.PENDING),
+                name=ERASED_CONSTRAINT,
+                violation_error_message=_("This customer is being erased, so nothing is written to it."),
+            ),
         ]
         permissions = [
             ("push_customer", _("Can push customers to 2Checkout")),
             ("pull_customer", _("Can re-fetch customers from 2Checkout")),
             ("delete_card", _("Can delete customers' cards at 2Checkout")),
+            ("erase_customer", _("Can erase customers, here and at 2Checkout")),
         ]
 
     __repr__ = redacted_repr
@@ -198,6 +212,21 @@ class Customer(Information):
         database = router.db_for_write(type(self), instance=self)
         return parameters_of(Customer.objects.using(database).filter(pk=self.row_key))
 
+    def __str__(self) -> str:
+        return super().__str__() or (str(_("(erased)")) if self.erased else "")
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """As Django does, but writes only what this instance changed, and the mark with it.
+
+        Raises BeingErased if the customer is being erased.
+        """
+        try:
+            super().save(*args, **options)
+        except IntegrityError as error:
+            if ERASED_CONSTRAINT not in str(error):
+                raise
+            raise BeingErased from None
+
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
         """As Django does, but also in a form without the account. A duplicate reference is an error of its field."""
         try:
@@ -208,12 +237,14 @@ class Customer(Information):
     def before_update(self, names: Collection[str], *, asked: bool) -> dict[str, object]:
         """Mark the row as pending if a pushed field is written, or if the row had failed.
 
-        Raises AccountIsFixed for a move of a row that 2Checkout may know.
+        Raises AccountIsFixed for a move of a row that 2Checkout may know, and BeingErased for a row that is erased.
         """
         if "account" in names:
             rows = Customer.objects.using(router.db_for_write(type(self), instance=self))
             if rows.filter(pk=self.row_key).maybe_known().exclude(account=self.account).exists():
                 raise AccountIsFixed
+        if self.erased and not self.PUSHED_FIELDS.isdisjoint(names):
+            raise BeingErased
         if self.PUSHED_FIELDS.isdisjoint(names) and (asked or self.sync_state != SyncState.FAILED):
             return {}
         values = mark(names)
@@ -233,7 +264,7 @@ class Customer(Information):
             self.external_customer_reference = fresh_reference(self.account)
         if copied:
             self.assign(pushed_at=None, pulled_at=None, acknowledged={}, shown={}, written={}, in_doubt=[])
-        self.presence = Presence.THERE
+        self.presence, self.erased = Presence.THERE, False
         self.reset_state()
 
     def remember_written(self, using: str, names: Collection[str] | None = None) -> None:
@@ -248,6 +279,8 @@ class Customer(Information):
             known = {name: value or "" for name, value in self.acknowledged.items()}
             if known == {name: getattr(self, name) or "" for name in self.PUSHED_FIELDS}:
                 self.sync_state = SyncState.SYNCED
+        if self.erased:
+            self.sync_state = SyncState.SYNCED
 
     def before_raw_save(self, row: Mapping[str, object] | None) -> None:
         """Keep what the row knows of 2Checkout. A new row keeps what it brings of that, and has no lease."""
@@ -255,6 +288,10 @@ class Customer(Information):
             self.untried = False
             return self.reset_state()
         self.keep(row)
+        if self.erased:
+            log_erased()
+            self.assign(**{name: row[name] for name in self.PUSHED_FIELDS})
+            return None
         changed = {name for name in self.PUSHED_FIELDS if (row[name] or "") != (getattr(self, name) or "")}
         if changed:
             self.assign(**mark(changed))

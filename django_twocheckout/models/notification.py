@@ -25,6 +25,7 @@ class NotificationOutcome(models.TextChoices):
     TO_ADD = "to_add", _("To be added")
     ADDED = "added", _("Added")
     UNKNOWN = "unknown", _("No such customer here")
+    ERASED = "erased", _("Of an erased customer, left aside")
     UNNAMED = "unnamed", _("Names no customer")
     TEST = "test", _("A test order, left aside")
     FORGED = "forged", _("Forged")

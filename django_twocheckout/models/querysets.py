@@ -12,16 +12,19 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from django.db import connections, models, transaction
+from django.db import IntegrityError, connections, models, transaction
 from django.dispatch import Signal
 
-from ..exceptions import AccountIsFixed
+from ..exceptions import AccountIsFixed, BeingErased
 from .clock import database_now, utc_now
 
 if TYPE_CHECKING:
     from .customer import Customer
 
 logger = logging.getLogger("twocheckout")
+
+#: The database's own rule: no write of a project makes a row pending while it is being erased.
+ERASED_CONSTRAINT = "twocheckout_being_erased"
 
 #: A bulk write marked rows, without ``post_save``, or rows are due without a wake-up. Carries ``using``, the database's
 #: alias.
@@ -73,12 +76,17 @@ def log_dropped(names: Iterable[str]) -> None:
     logger.warning(words, *place, ", ".join(sorted(names)), extra={"action": "engine.columns"})
 
 
+def log_erased() -> None:
+    """Log that a write of the project was dropped, because it was about a customer that is being erased."""
+    logger.warning("not written: the customer is being erased", extra={"action": "erase.write_dropped"})
+
+
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def update(self, **values: object) -> int:
         """Update the rows. With a pushed field among *values*, mark them as pending in the same statement.
 
-        Leaves out the engine's bookkeeping. Returns the number of rows, 0 if nothing else is to be written. Raises
-        AccountIsFixed for a move of rows that 2Checkout may know.
+        Leaves out the engine's bookkeeping, and the rows that are being erased. Returns the number of rows, 0 if
+        nothing else is to be written. Raises AccountIsFixed for a move of rows that 2Checkout may know.
         """
         written = self._writable(values)
         values = {name: value for name, value in values.items() if name in written}
@@ -90,9 +98,11 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
             return super().update(**values)
         if values.get("external_customer_reference") == "":
             values["external_customer_reference"] = None  # unique, so never blank
-        count = super().update(**(values | mark(values)))
+        count = super(CustomerQuerySet, self.filter(erased=False)).update(**(values | mark(values)))
         if count:
             self._send_marked()
+        elif self.filter(erased=True).exists():
+            log_erased()
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
@@ -108,7 +118,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     ) -> list[Customer]:
         """Create the rows as pending. Mark the rows changed by ``update_conflicts``.
 
-        The engine's bookkeeping on changed rows stays.
+        The engine's bookkeeping on changed rows stays. Raises BeingErased if one of these is being erased.
         """
         objs = list(objs)
         if update_conflicts and update_fields:
@@ -125,9 +135,14 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
                 # Perhaps the row is there, and was tried.
                 customer.external_customer_reference = str(customer.external_customer_reference)
             customer.assign(**marks)
-        created = super().bulk_create(
-            objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
-        )
+        try:
+            created = super().bulk_create(
+                objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+            )
+        except IntegrityError as error:
+            if not update_conflicts or ERASED_CONSTRAINT not in str(error):
+                raise
+            raise BeingErased from None
         if not ignore_conflicts:
             for customer in created:
                 customer.remember_written(self.db, set(update_fields or ()) if update_conflicts else None)
@@ -150,13 +165,15 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
             if any(accounts[pk] != account for pk, account in known):
                 raise AccountIsFixed
         count = super().bulk_update(objs, fields, batch_size)
+        if count < len(objs) and self.filter(pk__in=[customer.pk for customer in objs], erased=True).exists():
+            log_erased()
         for customer in objs:
             customer.remember_written(self.db, set(fields))
         return count
 
     def mark_pending(self) -> int:
         """Mark the rows as pending and due now, as a save does. A failed row starts afresh."""
-        return super().update(**mark())
+        return super(CustomerQuerySet, self.filter(erased=False)).update(**mark())
 
     def update_unmarked(self, **values: object) -> int:
         """Write the engine's columns, without a mark and a signal."""

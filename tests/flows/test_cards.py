@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from django_twocheckout import sync
+from django_twocheckout.engine.card_tokens import joined
 from django_twocheckout.exceptions import (
     CardNotDeleted,
     NotFound,
     ServerFailed,
     UnreadableAnswer,
 )
-from django_twocheckout.flows.cards import _joined
 from django_twocheckout.models import Customer
 from django_twocheckout.testing import Fault
 from django_twocheckout.wire import MOST_CARDS, Card
@@ -165,15 +165,15 @@ def signed_on_card(card, token="", subscriptions=None):
     ],
 )
 def test_cards__like_ones_never_get_each_others_token(cards, signed_on, tokens):
-    joined = _joined(cards, signed_on)
-    assert [card.token for card in joined] == tokens
-    for card in joined:
+    together = joined(cards, signed_on)
+    assert [card.token for card in together] == tokens
+    for card in together:
         [theirs] = [one for one in signed_on if one.token == card.token] or [card]
         assert not theirs.subscriptions or card.subscriptions == theirs.subscriptions
 
 
 def test_cards__like_ones_say_why_they_have_no_token():
-    first, _second = _joined([S1, S2], [signed_on_card(S1, "b", NAMELESS), signed_on_card(S1, "a", NAMELESS)])
+    first, _second = joined([S1, S2], [signed_on_card(S1, "b", NAMELESS), signed_on_card(S1, "a", NAMELESS)])
     assert first.reason == "several cards look alike."
 
 
@@ -229,9 +229,9 @@ def test_cards__thousands_are_joined_at_once(alike):
     cards = [Card("Visa", "1111", "" if alike else str(number)) for number in range(16_000)]
     signed_on = [Card("Visa", "1111", card.expiry, f"t-{number}") for number, card in enumerate(cards)]
     began = time.monotonic()
-    joined = _joined(cards, signed_on)
+    together = joined(cards, signed_on)
     assert time.monotonic() - began < 10
-    assert [card.token for card in joined] == [f"t-{number}" for number in range(MOST_CARDS)]
+    assert [card.token for card in together] == [f"t-{number}" for number in range(MOST_CARDS)]
 
 
 @pytest.mark.parametrize("known", [True, False])

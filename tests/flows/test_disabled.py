@@ -30,6 +30,7 @@ ASKED = {
     "subscriptions": sync.subscriptions,
     "delete_card": lambda customer: sync.delete_card(customer, "token"),
     "find": lambda customer: sync.find(customer.customer_reference),
+    "erase": sync.erase,
     "add": lambda customer: sync.add("another"),
 }
 QUIET = {

@@ -175,7 +175,7 @@ def test_a_file_of_external_references_is_looked_up_side_by_side(twocheckout, tm
     path = tmp_path / "references"
     path.write_text("\n".join([*names[:20], "nobody@example.org", *names[20:]]))
     err = io.StringIO()
-    with pytest.raises(CommandError, match="Left out: 1 line."):
+    with pytest.raises(CommandError, match=r"Left out: 1 line\."):
         call_command("twocheckout_import", "--from-file", path, "--no-pull", stdout=io.StringIO(), stderr=err)
     assert err.getvalue().startswith("Line 21: ")
     assert set(Customer.objects.values_list("external_customer_reference", flat=True)) == set(names)

@@ -41,6 +41,9 @@ MEANINGS = {
     "NotFound": gettext_noop("2Checkout knows no customer under this reference."),
     "CardNotDeleted": gettext_noop("2Checkout did not delete the card."),
     "NotSent": gettext_noop("Refused on our side before anything was sent."),
+    "BeingErased": gettext_noop("This customer is being erased, so nothing else is done with it."),
+    "WasErased": gettext_noop("This customer was erased here, so it is not brought back."),
+    "ActiveSubscription": gettext_noop("This customer has an active subscription at 2Checkout, so it is not erased."),
     "SendingStopped": gettext_noop("Nothing is sent for this account."),
     "SendingDisabled": gettext_noop("Nothing is sent to 2Checkout, because ENABLED is False in the settings."),
     "AnotherMerchantCode": gettext_noop(

@@ -16,12 +16,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ...conf import conf
+from ...flows.erase import erasure_under_way, reason_of
 from ...models import AccountState, Attempt, Customer, Presence, SyncState, utc_now
 from ...redaction import redacted_repr
 from ...spans import coarse, now_for, span
 from ..base import ICONS
 from ..paging import count_up_to
-from .failures import advice, reason
+from .failures import advice, reason, translated
 
 #: Above this number the list says "more than".
 MANY = 1_000
@@ -46,6 +47,8 @@ class StateSummary:
 
 def badge(customer: Customer) -> str:
     """The state as an icon and a word on its own colour, with the reason as its tooltip."""
+    if customer.erased:
+        return _badge(SyncState.PENDING, _("Being erased") if customer.reference else _("Erased"), icon="⌫")
     if customer.presence == Presence.GONE:
         return _badge(SyncState.FAILED, _("Gone"), _("2Checkout does not have this customer any more."), icon="∅")
     state = SyncState(customer.sync_state)
@@ -88,6 +91,8 @@ def state_summary(
     customer: Customer, account: AccountState | None, attempt: Attempt | None, *, may_change: bool, may_push: bool
 ) -> StateSummary:
     """This customer's state, for a person with these rights. *attempt*: its last push."""
+    if customer.erased:
+        return _erased(customer)
     at = attempt.at if attempt else None
     if customer.presence == Presence.GONE:
         headline = _("2Checkout does not have this customer any more.")
@@ -109,6 +114,17 @@ def state_summary(
         since = customer.failing_since if customer.sync_error else None
         return StateSummary("pending", headline, reason(customer), customer.pending_since, since, coming)
     return StateSummary("synced", _("2Checkout has what you see here."), "", customer.pushed_at)
+
+
+def _erased(customer: Customer) -> StateSummary:
+    """Of a row that is being erased, or that an erasure has emptied."""
+    erasure = erasure_under_way(customer)
+    if erasure is None:
+        headline = _("This customer was erased. The row stays, emptied, because other rows need it.")
+        return StateSummary("synced", headline)
+    coming = _("It is tried again until 2Checkout acknowledges it. Nothing can be changed meanwhile.")
+    headline = _("This customer is being erased, here and at 2Checkout.")
+    return StateSummary("pending", headline, translated(reason_of(customer)), erasure.begun_at, None, coming)
 
 
 def is_claimed(customer: Customer) -> bool:

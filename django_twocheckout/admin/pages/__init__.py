@@ -4,8 +4,9 @@ from .account import AccountPage
 from .add import AddPage
 from .cards import CardsPage
 from .compare import ComparePage
+from .erase import ErasePage
 from .link import LinkPage
 from .push_pull import PushAndPull
 from .status import StatusPage
 
-__all__ = ["AccountPage", "AddPage", "CardsPage", "ComparePage", "LinkPage", "PushAndPull", "StatusPage"]
+__all__ = ["AccountPage", "AddPage", "CardsPage", "ComparePage", "ErasePage", "LinkPage", "PushAndPull", "StatusPage"]

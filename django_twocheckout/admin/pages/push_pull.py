@@ -22,7 +22,7 @@ from django.utils.translation import ngettext
 
 from ... import sync, tasks
 from ...conf import ConfigurationError, conf
-from ...exceptions import InTransaction, SendingStopped, TwoCheckoutError
+from ...exceptions import BeingErased, InTransaction, SendingStopped, TwoCheckoutError
 from ...flows import jobs
 from ...flows.account import current_account
 from ...models import Customer, Job, Presence, Source, SyncState, Verb
@@ -177,8 +177,8 @@ class PushAndPull(Page):
             dealt_with += 1
             try:
                 reason = work(customer, request.user.pk)
-            except SendingStopped as stopped:
-                failures.append((customer, stopped.words))
+            except (SendingStopped, BeingErased) as stopped:
+                failures.append((customer, translated(stopped.words)))
                 continue
             except Customer.DoesNotExist:
                 failures.append((customer, _("This customer is no longer here.")))

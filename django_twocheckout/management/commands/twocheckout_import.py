@@ -88,10 +88,11 @@ class Command(RowsCommand):
         self.refused += len(result.refused)
         self.facts = {
             "linked": result.linked, "new": result.new, "unchanged": result.unchanged, "refused": self.refused,
-            "note": UNSEEN,
+            "erased": result.erased, "note": UNSEEN,
         }  # fmt: skip
         self.say(
-            f"Linked: {result.linked}. New: {result.new}. Unchanged: {result.unchanged}. Refused: {self.refused}.\n"
+            f"Linked: {result.linked}. New: {result.new}. Unchanged: {result.unchanged}. Refused: {self.refused}."
+            f"{f' Erased here before, and left out: {result.erased}.' if result.erased else ''}\n"
             f"{UNSEEN}"
         )
 

@@ -1,0 +1,119 @@
+"""An erasure survives a kill -9 at each step: before and after each statement, and before and after each request."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+
+from django_twocheckout import sync
+from django_twocheckout.models import Ask, Attempt, Customer, Erasure, Notification
+
+from ..clock import asks_come_due, leases_expire
+from ..customers import ADA
+from ..killed import Killed, killed_after
+
+SECRETS = ("Ada", "Lovelace", "St James", "ada@example.org", "+44 20")
+
+
+@pytest.fixture
+def new_customer(twocheckout):
+    """Makes a customer that both sides have, with a card, an entry in the admin's log, and a notification."""
+    user = User.objects.create_user("support", is_staff=True)
+
+    def make() -> Customer:
+        customer = Customer.objects.create(**ADA, phone="+44 20 7946 0000")
+        sync.push(customer)
+        twocheckout.add_card(customer.customer_reference)
+        LogEntry.objects.create(
+            user=user,
+            content_type=ContentType.objects.get_for_model(Customer),
+            object_id=str(customer.pk),
+            object_repr=str(customer),
+            action_flag=CHANGE,
+        )
+        Notification.objects.create(kind="lcn", outcome="unknown", customer_reference=customer.customer_reference)
+        twocheckout.requests.clear()
+        return customer
+
+    return make
+
+
+def sweep_until_done() -> None:
+    for _ in range(6):
+        if not Erasure.objects.under_way("default").exists():
+            break
+        leases_expire()
+        asks_come_due()
+        sync.sweep()
+
+
+def is_erased(customer: Customer, vendor) -> None:
+    """On both sides, and nothing was made twice."""
+    erasure = Erasure.objects.get(customer=customer.pk)
+    assert (erasure.state, erasure.ended_at is not None) == ("erased", True), erasure.words
+    assert not Customer.objects.exists()
+    assert not Attempt.objects.exists()
+    assert not Ask.objects.exists()
+    assert not Notification.objects.filter(customer_reference=customer.customer_reference).exists()
+    entries = LogEntry.objects.filter(object_id=str(customer.pk))
+    assert set(entries.values_list("object_repr", flat=True)) == {"(erased)"}
+    [theirs] = vendor.customers
+    assert (theirs["CustomerReference"], theirs["FirstName"]) == (customer.customer_reference, "Erased")
+    assert theirs["ExternalCustomerReference"] == customer.external_customer_reference
+    assert not any(secret in str(theirs) for secret in SECRETS)
+    assert vendor.cards(customer.customer_reference) == []
+    assert "POST" not in [request.method for request in vendor.requests]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("with_in_doubt", "stride"), [(False, 1), (True, 3)], ids=["known", "in doubt"])
+def test_killed_at_each_step(new_customer, twocheckout, monkeypatch, with_in_doubt, stride):
+    ended, number = False, 0
+    while not ended:
+        customer = new_customer()
+        if with_in_doubt:  # its create was sent, and the answer got lost
+            values = {name: getattr(customer, name) for name in Customer.PUSHED_FIELDS}
+            unknown = {"customer_reference": None, "acknowledged": {}, "in_doubt": [values], "sync_state": "pending"}
+            Customer.objects.update_unmarked(**unknown)
+        with killed_after(number, monkeypatch) as steps:
+            try:
+                sync.erase(customer)
+                sync.sweep()
+                ended = True
+            except Killed:
+                pass
+        if not Erasure.objects.exists():  # killed before it was begun, so it is asked for once more
+            sync.erase(Customer.objects.get())
+        sweep_until_done()
+        is_erased(customer, twocheckout)
+        Erasure.objects.all().delete()
+        LogEntry.objects.all().delete()
+        twocheckout.forget(customer.customer_reference)
+        number += stride
+    assert number > 100
+    assert steps.taken <= number
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_in_the_worst_order(new_customer, twocheckout, monkeypatch):
+    """The placeholders are there, the worker is killed before it writes that, and 2Checkout is down for a while."""
+    customer = new_customer()
+    sync.erase(customer)
+    with monkeypatch.context() as patch:
+        patch.setattr("django_twocheckout.engine.batch.erase_row.finish", lambda settled: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            sync.sweep()
+    assert twocheckout.customers[0]["FirstName"] == "Erased"
+    assert Customer.objects.get().first_name == "Ada"
+    with twocheckout.outage("503"):
+        leases_expire()
+        asks_come_due()
+        sync.sweep()
+    sync.resume()
+    twocheckout.requests.clear()
+    sweep_until_done()
+    is_erased(customer, twocheckout)
+    assert "PUT" not in [request.method for request in twocheckout.requests]

@@ -199,7 +199,7 @@ def _as_claim(
         account=row["account"],
         lease=row["lease"],
         claimed_at=row["now"],
-        began=began,
+        read_at=time.monotonic(),
         start_by=began + START_SECONDS,
         send_by=send_by,
         failed_attempts=row["failed_attempts"],

@@ -57,9 +57,10 @@ class Claim:
     #: The alias of its merchant account.
     account: str
     lease: str
-    #: The moment of the claim, by the database's clock and by the monotonic clock.
+    #: The moment of the claim, by the database's clock. And when it was read, by the monotonic clock: so the database's
+    #: time is never told as later than it is, and two attempts of a row keep their order.
     claimed_at: datetime
-    began: float
+    read_at: float
     #: By the monotonic clock. An unstarted claim is released after it.
     start_by: float
     #: By the monotonic clock. No writing request is sent after it, so that none outlives the lease.
@@ -116,7 +117,7 @@ class Claim:
     @property
     def database_time(self) -> datetime:
         """The database's clock now, without a statement."""
-        return self.claimed_at + timedelta(seconds=time.monotonic() - self.began)
+        return self.claimed_at + timedelta(seconds=time.monotonic() - self.read_at)
 
     @property
     def by_person(self) -> bool:

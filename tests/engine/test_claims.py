@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from django_twocheckout import sync
@@ -9,7 +11,7 @@ from django_twocheckout.engine.batch import finish, run_one
 from django_twocheckout.engine.clients import current_client
 from django_twocheckout.exceptions import CustomerBusy
 from django_twocheckout.flows.push import push_due
-from django_twocheckout.models import Customer, Verb
+from django_twocheckout.models import Customer, Verb, read_clock
 
 from ..customers import ADA, change, claim_of
 from ..vendor_log import methods
@@ -119,3 +121,17 @@ def test_release__each_row_keeps_its_own_values_in_doubt(db, twocheckout):
     claims.release(claims.claim(Customer.objects.all(), Verb.PUSH))
     assert {row.pk: row.in_doubt for row in Customer.objects.order_by("pk")} == before
     assert [len(doubt) for doubt in before.values()] == [1, 1, 1, 0]
+
+
+def test_database_time__is_not_ahead_after_a_slow_claim(pushed, monkeypatch):
+    """Or the next attempt would seem to be older than this one."""
+    claim_rows = claims._claim_rows
+
+    def slow(*given):
+        time.sleep(0.2)
+        return claim_rows(*given)
+
+    monkeypatch.setattr(claims, "_claim_rows", slow)
+    [claim] = claims.claim(Customer.objects.filter(pk=pushed.pk), Verb.PULL)
+    ahead = (claim.database_time - read_clock(claim.database)).total_seconds()
+    assert ahead < 0.1

@@ -65,7 +65,7 @@ def public_host() -> str:
     return next(hosts, "")
 
 
-def signing_keys() -> list[str]:
+def signing_keys() -> list[str | bytes]:
     """The project's SECRET_KEY, and then those of SECRET_KEY_FALLBACKS."""
     return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
 

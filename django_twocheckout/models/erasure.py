@@ -29,7 +29,7 @@ class ErasureState(models.TextChoices):
     REFUSED = "refused", _("Refused")
 
 
-def reference_hash(account: str, reference: str | None, key: str | None = None) -> str:
+def reference_hash(account: str, reference: str | None, key: str | bytes | None = None) -> str:
     """The hash of a reference of this account's customer, of either kind. Blank without a reference.
 
     It is keyed by the project's SECRET_KEY: a number of nine digits would be found by trying all of them.
@@ -40,7 +40,7 @@ def reference_hash(account: str, reference: str | None, key: str | None = None) 
     return salted_hmac(_SALT, f"{account}\n{reference}", secret=secret, algorithm="sha256").hexdigest()
 
 
-def key_name(key: str | None = None) -> str:
+def key_name(key: str | bytes | None = None) -> str:
     """A name of the key of the hashes, which tells nothing about the key itself."""
     secret = signing_keys()[0] if key is None else key
     return salted_hmac(f"{_SALT}.key", "", secret=secret, algorithm="sha256").hexdigest()[:_KEY_DIGITS]

@@ -53,7 +53,7 @@ class Subscription:
     purchased: float
     modified: float
     product: str = field(repr=False)
-    expires: str
+    expires: str = field(repr=False)
     enabled: bool
     renews: bool
 

@@ -64,7 +64,7 @@ def test_gone__is_told_on_the_row(missing, ask, told, caplog):
     assert missing.error_code
     assert told == [missing.pk]
     assert f"customer {missing.pk}: gone at 2Checkout" in caplog.text
-    assert missing.attempts.order_by("at", "pk").last().outcome == "failed"
+    assert missing.attempts.order_by("pk").last().outcome == "failed"
     status = sync.status()
     assert (status.gone, status.counts["failed"], status.failures) == (1, 0, {})
     assert list(Customer.objects.filter(presence="gone")) == [missing]

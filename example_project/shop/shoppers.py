@@ -6,7 +6,6 @@ from random import Random
 
 from django.core.management import call_command
 
-from django_twocheckout import dispatch, tasks
 from django_twocheckout.flows.pull import asked_pulls
 from django_twocheckout.models import Customer, Source
 
@@ -49,9 +48,8 @@ class Progress:
 
 
 def take_over():
-    """Find them, and insert their rows; the worker fetches each."""
+    """Find them, and insert their rows; the worker begins at once to fetch each."""
     call_command("twocheckout_import", "--no-pull", verbosity=0)
-    dispatch.enqueue(tasks.push_pending)
 
 
 def progress():

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_twocheckout import sync
+from django_twocheckout import dispatch, sync
 from django_twocheckout.engine import retry
 from django_twocheckout.flows import imports
 from django_twocheckout.models import Account, Ask, Customer
@@ -122,6 +122,23 @@ def test_no_pull(twocheckout):
     assert Customer.objects.get().pulled_at is None
     assert sync.sweep().pushed == 1
     assert Customer.objects.get().first_name == "Grace"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("arguments", "off", "messages"),
+    [(["--no-pull"], {}, 1), (["--no-pull", "--dry-run"], {}, 0), (["--no-pull"], {"PUSH_ON_SAVE": False}, 0)],
+)
+def test_no_pull__a_worker_begins_at_once(arguments, off, messages, twocheckout, sent, configure):
+    """Also where no row is new."""
+    reference = shopper(twocheckout, "grace")
+    run()
+    twocheckout.touch_subscription(twocheckout.add_subscription(reference, purchased=time.time() - 200 * DAY))
+    sent.clear()
+    dispatch._last_wake.clear()
+    configure(**off)
+    assert run(*arguments).startswith("Linked: 0. New: 0. Unchanged: 1.")
+    assert [message.task for message in sent][:1] == ["twocheckout.push_pending"] * messages
 
 
 def test_from_standard_input(twocheckout, monkeypatch):

@@ -9,7 +9,7 @@ from itertools import islice
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from ... import sync
+from ... import dispatch, sync, tasks
 from ...conf import DEFAULT_ACCOUNT, ConfigurationError, conf
 from ...exceptions import TwoCheckoutError
 from ...flows.imports import Import
@@ -38,7 +38,9 @@ class Command(RowsCommand):
         parser.add_argument("--modified-after", metavar="YYYY-MM-DD", help="Only what is new or changed since then.")
         parser.add_argument("--from-file", metavar="FILE", help="The references in this file, instead of a search.")
         parser.add_argument("--column", help="With --from-file: the column's name, unless it is the first.")
-        parser.add_argument("--no-pull", action="store_true", help="Leave the re-fetching to the workers.")
+        parser.add_argument(
+            "--no-pull", action="store_true", help="Leave the re-fetching to the workers. They begin at once."
+        )
 
     def run(self, customers: CustomerQuerySet) -> None:
         options = self.options
@@ -57,7 +59,7 @@ class Command(RowsCommand):
                 self._take_file(run)
             else:
                 for _counts in run.walk(since, options["limit"]):
-                    pass
+                    self._wake()
         except TwoCheckoutError as error:
             trouble = error.words
         self._tell(run)
@@ -78,6 +80,12 @@ class Command(RowsCommand):
                 else:
                     found.append((str(line.number), line.reference))
             run.take_either(found)
+            self._wake()
+
+    def _wake(self) -> None:
+        """With --no-pull: let a worker begin with what was found so far."""
+        if self.options["no_pull"] and not self.options["dry_run"] and conf.PUSH_ON_SAVE:
+            dispatch.wake(tasks.push_pending, database=self.database)
 
     def _tell(self, run: Import) -> None:
         result = run.result

@@ -26,7 +26,7 @@ MOST_DAYS = 36500
 class Command(RowsCommand):
     help = (
         "Re-fetch customers from 2Checkout into their rows; what changed only here stays. Ends with 1 if any customer "
-        "could not be re-fetched."
+        "could not be re-fetched, and with 130 after Ctrl-C."
     )
     keys_help = "Only these customers, by primary key or by either reference."
     done = "Re-fetched:"

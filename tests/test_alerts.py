@@ -28,6 +28,8 @@ SIGNALS = (signals.account_paused, signals.account_resumed, signals.customer_pus
 def shop(tmp_path, monkeypatch, settings):
     """A project that did what the page says. Its module of alerts is loaded, as by its app."""
     settings.ADMINS = ["ops@example.org"] if django.VERSION >= (6, 0) else [("Ops", "ops@example.org")]
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": tmp_path / "cache"}
     }

@@ -25,6 +25,8 @@ class Command(RowsCommand):
         f"be compared. Without keys: a random sample of {SAMPLE}, or of --limit."
     )
 
+    stopped = "Nothing was written."
+
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--all", action="store_true", help="All that 2Checkout is known to have.")

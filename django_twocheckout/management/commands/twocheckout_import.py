@@ -30,6 +30,7 @@ class Command(RowsCommand):
     )
     keys_help = ""
     done = "Re-fetched:"
+    stopped = "What was found is stored; run it again, and it goes on there."
     failed = "could not be re-fetched; the history says why."
 
     def add_arguments(self, parser: CommandParser) -> None:

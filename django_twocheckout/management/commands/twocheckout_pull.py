@@ -25,7 +25,7 @@ MOST_DAYS = 36500
 class Command(RowsCommand):
     help = (
         "Re-fetch customers from 2Checkout into their rows; what changed only here stays. Ends with 1 if any customer "
-        "could not be re-fetched."
+        "could not be re-fetched, and with 130 after Ctrl-C."
     )
     done = "Re-fetched:"
     stopped = "What was done stays done. What was asked for is re-fetched by the next sweep."

@@ -20,7 +20,8 @@ from ..base import RowsCommand, keys
 class Command(RowsCommand):
     help = (
         "Push customers to 2Checkout: those that are due, or the given ones whatever their state. Ends with 1 if any "
-        "customer failed or the account is paused. What could not be pushed now is retried by itself."
+        "customer failed or the account is paused, and with 130 after Ctrl-C. What could not be pushed now is retried "
+        "by itself."
     )
     done = "Pushed:"
     failed = "failed; the rows say why."

@@ -26,18 +26,15 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from ... import sync
 from ...exceptions import AuthenticationFailed, CardNotDeleted, ConnectionFailed, RequestRejected, TwoCheckoutError
 from ...flows.account import current_account
+from ...flows.card_seal import seal, unseal
 from ...models import Customer, Source
 from ...redaction import redacted_repr
 from ...sync import Card
 from ..base import Page
 from ..display.failures import translated
 
-#: Seconds for which a page's choice is valid.
-CHOICE_SECONDS = 15 * 60
 #: The most customers with cards on one page.
 MOST_CUSTOMERS = 20
-
-_SALT = "twocheckout.card"
 
 
 @dataclass(frozen=True)
@@ -76,20 +73,6 @@ class Holder:
     problem: str = ""
 
     __repr__ = redacted_repr
-
-
-@sensitive_variables()
-def seal(customer: Customer, card: str, token: str, user: object) -> str:
-    """The form's value for this card. Its signature keeps a page from naming other cards, or what another saw."""
-    facts = {"customer": str(customer.pk), "card": card, "token": token, "user": str(user)}
-    return signing.dumps(facts, salt=_SALT)
-
-
-@sensitive_variables()
-def unseal(sealed: str) -> dict[str, str]:
-    """The facts behind a form's value. Raises signing.BadSignature for a forged or old one."""
-    facts: dict[str, str] = signing.loads(sealed, salt=_SALT, max_age=CHOICE_SECONDS)
-    return facts
 
 
 def _label(customer: Customer, card: Card) -> str:

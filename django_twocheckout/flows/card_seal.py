@@ -1,0 +1,31 @@
+"""Seals a card's transient token for the doors: a person's choice comes back unchanged, from that person, and soon.
+
+A token is never part of an address, and is stored nowhere. The seal is a signature and hides nothing, so an answer with
+it must not be stored either.
+"""
+
+from __future__ import annotations
+
+from django.core import signing
+from django.views.decorators.debug import sensitive_variables
+
+from ..models import Customer
+from ..redaction import RedactedDict
+
+#: Seconds for which a sealed choice is valid.
+CHOICE_SECONDS = 15 * 60
+
+_SALT = "twocheckout.card"
+
+
+@sensitive_variables()
+def seal(customer: Customer, card: str, token: str, user: object) -> str:
+    """The sealed choice of this card. Its signature keeps a person from naming other cards, or what another saw."""
+    facts = {"customer": str(customer.pk), "card": card, "token": token, "user": str(user)}
+    return signing.dumps(facts, salt=_SALT)
+
+
+@sensitive_variables()
+def unseal(sealed: str) -> dict[str, str]:
+    """The facts behind a sealed choice. Raises signing.BadSignature for a forged or old one."""
+    return RedactedDict(signing.loads(sealed, salt=_SALT, max_age=CHOICE_SECONDS))

@@ -2,6 +2,7 @@
 
 ========  ===============================================================================================
 400       the request is wrong; the words stand under the names of the fields
+404       there is no such customer here, or this person may not see it
 409       2Checkout refused, in its own words, or the customer cannot do this now
 410       2Checkout clearly says that it has no such customer any more
 502       2Checkout failed, answered otherwise than documented, or refused this site's credentials
@@ -51,8 +52,9 @@ SHORT_WAIT = 2.0
 class Trouble(APIException):
     """An answer with the reason in words and its code: 2Checkout's own, or our error's name."""
 
-    def __init__(self, words: str, code: str, *, wait: float = 0.0, **more: object) -> None:
-        super().__init__({"detail": words, "code": code, **more})
+    def __init__(self, words: str, code: str, *, wait: float = 0.0, subscriptions: list[str] | None = None) -> None:
+        named = {} if subscriptions is None else {"subscriptions": subscriptions}
+        super().__init__({"detail": words, "code": code, **named})
         #: Django REST framework makes Retry-After of it.
         self.wait = math.ceil(wait)
 

@@ -6,7 +6,6 @@ The cursor names a row by its key alone. The values of its columns stay out of t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError as ModelValidationError
@@ -14,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -39,9 +39,7 @@ class PageQuery(serializers.Serializer[Any]):
 class KeysetPagination(BasePagination):
     """Follows the queryset's first ordering, and the key among equals."""
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Customer], request: Request, view: Any = None
-    ) -> list[Customer] | None:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         query = PageQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         asked: dict[str, Any] = query.validated_data
@@ -59,7 +57,7 @@ class KeysetPagination(BasePagination):
             page.reverse()
         self.next = self.previous = None
         if page:
-            # Whoever comes by a cursor comes from a page on that side.
+            # A cursor was taken from a page on its other side.
             if backwards or more:
                 self.next = _address(request, f"after-{page[-1].pk}")
             if key is not None and (more or not backwards):
@@ -89,10 +87,6 @@ class KeysetPagination(BasePagination):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return []  # the schema takes them from the filter's query
 
-    def get_results(self, data: Any) -> Sequence[Any]:
-        results: Sequence[Any] = data["results"]
-        return results
-
 
 def _beyond(
     queryset: QuerySet[Customer], every: QuerySet[Customer], column: str, key: Any, *, descending: bool
@@ -110,8 +104,8 @@ def _beyond(
     )
 
 
-def _start_again() -> serializers.ValidationError:
-    return serializers.ValidationError({"cursor": [_("There is no such place any more. Start again without it.")]})
+def _start_again() -> NotFound:
+    return NotFound(_("There is no such place in the list any more. Start again without the cursor."))
 
 
 def _address(request: Request, cursor: str) -> str:

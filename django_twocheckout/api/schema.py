@@ -1,4 +1,4 @@
-"""What the API's OpenAPI schema says beyond the code, for drf-spectacular. Imported only where that is an installed app.
+"""What the API's OpenAPI schema says beyond the code, for drf-spectacular. Imported only where that is installed.
 
 It annotates the view and the serializers from outside, so the API itself does not need the package (extra
 ``api-docs``). A project's subclass of the view is annotated too.
@@ -103,8 +103,8 @@ class Customers(OpenApiViewExtension):
             "status": extend_schema(parameters=[account], responses=_answers(200, StatusSerializer, 503)),
             "push": extend_schema(request=None, responses=_live(read) | {202: read}),
             "pull": extend_schema(request=None, responses=_live(read)),
-            "compare": extend_schema(responses=_live(DifferenceSerializer(many=True)), filters=False),
-            "cards": extend_schema(responses=_live(CardSerializer(many=True)), filters=False),
+            "compare": extend_schema(responses=_live(DifferenceSerializer(many=True))),
+            "cards": extend_schema(responses=_live(CardSerializer(many=True))),
             "delete_card": extend_schema(request=CardChoiceSerializer, responses=_live(read, 413, 415)),
         }
         # A project may have left some out.

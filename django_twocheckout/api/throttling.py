@@ -1,4 +1,4 @@
-"""Counts requests by two scopes of the project's ``DEFAULT_THROTTLE_RATES``. A scope without a rate is not throttled."""
+"""Throttles by two scopes of the project's ``DEFAULT_THROTTLE_RATES``. A scope without a rate is not throttled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class ScopeThrottle(SimpleRateThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         self.scope = LIVE if getattr(view, "is_live", False) else LOCAL
-        self.rate = api_settings.DEFAULT_THROTTLE_RATES.get(self.scope)
+        rate = api_settings.DEFAULT_THROTTLE_RATES.get(self.scope)
+        self.rate = None if rate is None else str(rate)
         self.num_requests, self.duration = self.parse_rate(self.rate)
         return super().allow_request(request, view)
 

@@ -12,19 +12,18 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.core import signing
 from django.db import connections, router, transaction
-from django.http import Http404, HttpResponseBase
+from django.http import Http404, HttpRequest
+from django.urls import NoReverseMatch
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import MethodNotAllowed, PermissionDenied
+from rest_framework.exceptions import MethodNotAllowed, NotFound, PermissionDenied
 from rest_framework.mixins import CreateModelMixin, ListModelMixin, RetrieveModelMixin
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import NoReverseMatch
-from rest_framework.settings import api_settings
 from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_202_ACCEPTED
 from rest_framework.viewsets import GenericViewSet
 
@@ -62,9 +61,10 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
     write_serializer_class: ClassVar[type[serializers.ModelSerializer[Customer]]] = CustomerWriteSerializer
     parser_classes = [JSONBody]
     permission_classes = [CustomerPermissions]
-    throttle_classes = [*api_settings.DEFAULT_THROTTLE_CLASSES, ScopeThrottle]
     filter_backends = [CustomerFilter]
     pagination_class = KeysetPagination
+    #: Also with a dot: an address of ours answers in JSON, whatever the key.
+    lookup_value_regex = "[^/]+"
 
     #: Actions that ask 2Checkout, and wait for its answer.
     live_actions: ClassVar[frozenset[str]] = frozenset(["push", "pull", "compare", "cards", "delete_card"])
@@ -73,9 +73,9 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
     asked: Customer | None = None
 
     @classmethod
-    def as_view(cls, *args: Any, **options: Any) -> Callable[..., HttpResponseBase]:
-        """Without the transaction of ATOMIC_REQUESTS, because 2Checkout is asked. A save has a transaction of its own."""
-        view: Callable[..., HttpResponseBase] = super().as_view(*args, **options)
+    def as_view(cls, *args: Any, **options: Any) -> Any:
+        """Without the transaction of ATOMIC_REQUESTS, because 2Checkout is asked. A save has one of its own."""
+        view: Any = super().as_view(*args, **options)
         for alias in connections:
             view = transaction.non_atomic_requests(alias)(view)
         return view
@@ -105,13 +105,14 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
     def perform_update(self, serializer: serializers.BaseSerializer[Customer]) -> None:
         serializer.save()
 
-    @action(detail=False, methods=["get"])
+    @action(detail=False, methods=["get"], pagination_class=None)
     def status(self, request: Request) -> Response:
         """How the customers stand, and whether anything is stopped. ``account``: of one account."""
         account = request.query_params.get("account")
         if account is not None and account not in conf.aliases():
-            raise serializers.ValidationError({"account": [_("The settings have no such account.")]})
-        return Response(StatusSerializer(sync.status(account, customers=self.get_queryset())).data)
+            raise NotFound(_("The settings have no such account."))
+        customers: Any = self.get_queryset()
+        return Response(StatusSerializer(sync.status(account, customers=customers)).data)
 
     # At 2Checkout, while the person waits.
 
@@ -130,12 +131,12 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
         customer = self._ask()
         return Response(self._data(sync.pull(customer, source=Source.USER, user=request.user.pk)))
 
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=None)
     def compare(self, request: Request, **kwargs: Any) -> Response:
         """Compare with 2Checkout as it is now, field by field. Writes nothing."""
-        return Response(DifferenceSerializer(sync.compare(self._ask()), many=True).data)
+        return self._list(DifferenceSerializer, sync.compare(self._ask()))
 
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=None)
     @sensitive_variables()
     def cards(self, request: Request, **kwargs: Any) -> Response:
         """The cards on file at 2Checkout as they are now, each with its sealed token."""
@@ -145,7 +146,7 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
         def sealed(card: Card) -> str:
             return seal(customer, str(card), card.token, request.user.pk)
 
-        return Response(CardSerializer(sync.cards(customer), many=True, context={"seal": sealed}).data)
+        return self._list(CardSerializer, sync.cards(customer), seal=sealed)
 
     @action(detail=True, methods=["post"], url_path="cards/delete", url_name="delete-card")
     @sensitive_variables()
@@ -178,7 +179,11 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
             return renderers
         return [one for one in renderers if not isinstance(one, BrowsableAPIRenderer)]
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get_throttles(self) -> list[Any]:
+        """The project's own, then ours: our scopes have their rates without a throttle class of the project."""
+        return [*super().get_throttles(), ScopeThrottle()]
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         reasons = {
             "DELETE": _(
                 "A customer cannot be deleted: 2Checkout has no request for it, so it would live on there with its "
@@ -203,6 +208,10 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
     def _data(self, customer: Customer) -> Any:
         return self.serializer_class(customer, context=self.get_serializer_context()).data
 
+    @staticmethod
+    def _list(serializer: type[serializers.Serializer[Any]], items: Any, **context: object) -> Response:
+        return Response(serializer(items, many=True, context=context).data)
+
     def _ask(self) -> Customer:
         """The customer of this address, about whom 2Checkout is going to be asked."""
         self.asked = self.get_object()
@@ -216,8 +225,8 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
         try:
             with transaction.atomic(using=database):
                 perform(serializer)
-                customer: Customer = serializer.instance
-                if not self.get_queryset().using(database).filter(pk=customer.pk).exists():
+                customer = serializer.instance
+                if customer is None or not self.get_queryset().using(database).filter(pk=customer.pk).exists():
                     raise PermissionDenied(_("This customer would not be among those that you may see."))
         except Exception:
             if before is not None and not Customer.objects.using(database).filter(pk=before.pk).exists():

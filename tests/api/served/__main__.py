@@ -69,7 +69,8 @@ def main(port: int, *, failing: bool) -> None:
         if failing:
             application = in_trouble(application, vendor)
         with make_server("127.0.0.1", port, application, Server, QuietHandler) as server:
-            print(f"http://127.0.0.1:{port}/schema/", flush=True)
+            sys.stdout.write(f"http://127.0.0.1:{port}/schema/\n")
+            sys.stdout.flush()
             server.serve_forever()
 
 

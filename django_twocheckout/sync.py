@@ -10,12 +10,14 @@ beyond these they take from there.
 - ``link``: a row to another customer there, or to be created again.
 - ``compare``, ``resolve``: field by field, by a person.
 - ``cards``, ``delete_card``: the cards on file.
+- ``account_link``: the shopper's own account at 2Checkout. ``subscriptions``: what the customer has there.
 - ``status``, ``resume``: the state of all customers, and the end of a pause.
 """
 
 from .engine.records import Choice
 from .engine.summary import Summary
 from .flows.account import resume
+from .flows.account_link import account_link
 from .flows.add import Found, add, find
 from .flows.cards import cards, delete_card
 from .flows.compare import Difference, Resolution, compare, resolve
@@ -23,9 +25,10 @@ from .flows.link import link
 from .flows.pull import pull, pull_each
 from .flows.push import push, push_each
 from .flows.status import Status, status
+from .flows.subscriptions import subscriptions
 from .flows.sweep import push_pending, sweep
 from .merge import Winner
-from .wire import Card
+from .wire import Card, Subscription
 
 __all__ = [
     "Card",
@@ -34,8 +37,10 @@ __all__ = [
     "Found",
     "Resolution",
     "Status",
+    "Subscription",
     "Summary",
     "Winner",
+    "account_link",
     "add",
     "cards",
     "compare",
@@ -50,5 +55,6 @@ __all__ = [
     "resolve",
     "resume",
     "status",
+    "subscriptions",
     "sweep",
 ]

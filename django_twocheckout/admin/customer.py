@@ -31,7 +31,8 @@ from .display.state_summary import MANY, ago, badge, failing_for, next_try, not_
 from .filters import CardsFilter, CountryFilter, PresenceFilter, ReasonFilter, StaleFilter
 from .form import CustomerForm
 from .job import under_way
-from .pages import AddPage, CardsPage, ComparePage, LinkPage, PushAndPull, StatusPage
+from .pages import AccountPage, AddPage, CardsPage, ComparePage, LinkPage, PushAndPull, StatusPage
+from .pages.account import ACCOUNT_PAGES
 from .pages.push_pull import with_reason
 from .paging import CappedPaginator, count_up_to
 from .waiting import Waiting, first_look, is_on_its_way
@@ -41,7 +42,15 @@ class CustomerAdmin(ComposedAdmin):
     """Our fields are editable, 2Checkout's own are shown. Saving pushes."""
 
     #: Our pages beside Django's own.
-    pages: ClassVar[Sequence[type[Page]]] = [PushAndPull, CardsPage, ComparePage, StatusPage, AddPage, LinkPage]
+    pages: ClassVar[Sequence[type[Page]]] = [
+        PushAndPull,
+        CardsPage,
+        ComparePage,
+        StatusPage,
+        AddPage,
+        LinkPage,
+        AccountPage,
+    ]
     #: The most rows done while the person waits. More become a job.
     in_request = 10
     #: Seconds that a person and the web server may wait for them.
@@ -128,6 +137,10 @@ class CustomerAdmin(ComposedAdmin):
 
     def has_delete_card_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
         return request.user.has_perm("twocheckout.delete_card")
+
+    def has_open_account_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        """Who may open it is signed in as the shopper, so this is for those who may change the data and the cards."""
+        return self.has_change_permission(request, obj) and self.has_delete_card_permission(request, obj)
 
     def has_add_remote_permission(self, request: HttpRequest) -> bool:
         return self.has_add_permission(request) and self.has_pull_permission(request)
@@ -322,6 +335,7 @@ class CustomerAdmin(ComposedAdmin):
             "may_pull": self.has_pull_permission(request, customer),
             "may_change": self.has_change_permission(request, customer),
             "may_delete_cards": self.has_delete_card_permission(request, customer),
+            "account_pages": ACCOUNT_PAGES if self.has_open_account_permission(request, customer) else {},
         }
         if customer is not None:
             above = banner(customer._state.db, customer.account)

@@ -21,16 +21,18 @@ The modules, in the order of a request: ``operations``, ``arguments``, ``session
 from __future__ import annotations
 
 from .answers import is_reference
-from .arguments import BASE_URL, Timeout, checked_base_url, checked_timeout
+from .arguments import ACCOUNT_PAGES, BASE_URL, Timeout, checked_account_page, checked_base_url, checked_timeout
 from .deadlines import send_by
 from .operations import TwoCheckoutClient
 from .signature import HASH_ALGORITHMS
 
 __all__ = [
+    "ACCOUNT_PAGES",
     "BASE_URL",
     "HASH_ALGORITHMS",
     "Timeout",
     "TwoCheckoutClient",
+    "checked_account_page",
     "checked_base_url",
     "checked_timeout",
     "is_reference",

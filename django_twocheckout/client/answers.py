@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import requests
 
 from ..exceptions import UnreadableAnswer
-from .arguments import LONGEST_SEGMENT
+from .arguments import LONGEST_SEGMENT, is_web_address
 from .body import JSON, read_body
 from .deadlines import Call
 from .failures import failure
@@ -141,6 +141,15 @@ def sign_on_token(answer: JSON) -> str:
     tokens = [text for name, text in texts if name.endswith("token")]
     links = [text for _name, text in texts if "://" in text]
     return next(filter(None, map(_token_in, tokens + links)), "")
+
+
+def sign_on_link(answer: JSON) -> str:
+    """The link in the answer, alone or under a name. Blank if there is none that a browser may be sent to."""
+    if isinstance(answer, dict) and has_error(answer):
+        return ""
+    values = answer.values() if isinstance(answer, dict) else [answer]
+    links = [text.strip() for text in values if isinstance(text, str) and is_web_address(text.strip())]
+    return next(filter(_token_in, links), links[0] if links else "")
 
 
 def _token_in(text: str) -> str:

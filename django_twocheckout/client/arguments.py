@@ -18,6 +18,9 @@ BASE_URL = "https://api.2checkout.com/rest/6.0/"
 #: The most characters of a reference or token in an address.
 LONGEST_SEGMENT = 4000
 
+#: The pages of a shopper's account at 2Checkout to which a single sign-on link may lead.
+ACCOUNT_PAGES = ("payment_methods", "my_products", "user_data", "order_lookup")
+
 Timeout = float | tuple[float, float]
 
 
@@ -35,6 +38,17 @@ def checked_base_url(base_url: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise ValueError("base_url must begin with https://; only a server on this very machine may go without.")
     return base_url if base_url.endswith("/") else base_url + "/"
+
+
+def is_web_address(text: str) -> bool:
+    """Whether it is an address that a browser may be sent to: HTTPS, or HTTP to this machine."""
+    try:
+        parts = urlsplit(text)
+        host, user = parts.hostname or "", parts.username or parts.password
+    except ValueError:
+        return False
+    safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    return safe and bool(host) and not user and len(text) <= LONGEST_SEGMENT and not re.search(r"[^!-~]|\\", text)
 
 
 def _is_loopback(host: str) -> bool:
@@ -62,6 +76,21 @@ def checked_merchant_code(merchant_code: str) -> str:
     if not isinstance(merchant_code, str) or not re.fullmatch(r"[!#-~]+", merchant_code):
         raise ValueError("merchant_code must be a text of ASCII characters without blanks and quotes.")
     return merchant_code
+
+
+def checked_account_page(page: str) -> str:
+    """The page of a shopper's account. Raises ValueError unless it is one of ACCOUNT_PAGES."""
+    if page not in ACCOUNT_PAGES:
+        raise ValueError(f"page must be one of {', '.join(ACCOUNT_PAGES)}, not {page!r:.40}.")
+    return page
+
+
+def checked_language(language: str) -> str:
+    """The language's two letters. Takes Django's codes too, such as ``pt-br``. Raises ValueError for anything else."""
+    found = re.fullmatch(r"([A-Za-z]{2})([-_][A-Za-z0-9-_]*)?", language) if isinstance(language, str) else None
+    if found is None:
+        raise ValueError(f"language must be two letters, such as 'en', not {language!r:.40}.")
+    return found[1].lower()
 
 
 def path_segment(route: str, value: str) -> str:

@@ -19,21 +19,31 @@ from .answers import (
     new_reference,
     parsed_answer,
     reference_in,
+    sign_on_link,
     sign_on_token,
 )
-from .arguments import BASE_URL, Timeout, checked_base_url, checked_timeout, json_body, path_segment
+from .arguments import (
+    BASE_URL,
+    Timeout,
+    checked_account_page,
+    checked_base_url,
+    checked_language,
+    checked_timeout,
+    json_body,
+    path_segment,
+)
 from .body import JSON
 from .deadlines import Call
 from .failures import card_not_deleted, without_token
 from .sessions import guarded, new_session, prepared, send
 from .signature import Signature
 
-#: How long a single sign-on token is asked to be valid. 2Checkout's own 10 seconds are few on a slow day.
+#: Seconds for which a single sign-on token is asked to be valid. 2Checkout's own 10 seconds are few on a slow day.
 SIGN_ON_SECONDS = 30
 
 
 class TwoCheckoutClient:
-    """The four operations on 2Checkout's customers, and the second way to retrieve one.
+    """The four operations on 2Checkout's customers, single sign-on, and the search for subscriptions.
 
     ``timeout``: seconds, or a pair (seconds to connect, seconds to wait for an answer). A request and its whole answer
     take no longer than both together. ``base_url`` must be HTTPS unless it points to this machine. Raises ValueError
@@ -106,6 +116,26 @@ class TwoCheckoutClient:
             error.vendor_message = without_token(error.vendor_message, token)
             raise
 
+    def account_link(self, reference: str, page: str = "payment_methods", language: str | None = None) -> str:
+        """A link that opens this page of the shopper's account at 2Checkout, valid for SIGN_ON_SECONDS.
+
+        *page*: one of ACCOUNT_PAGES. *language*: two letters; None for 2Checkout's choice. Whoever has the link is
+        signed in as the shopper, so keep it out of logs and databases. The account needs a custom domain. Raises
+        ValueError for another page or language, UnreadableAnswer if the answer has no link, or another TwoCheckoutError
+        with 2Checkout's reason.
+
+        https://docs.2checkout.com/api-reference/reference/single-sign-on documents the pages, and the vendor's Postman
+        collection the address.
+        """
+        path = f"customers/{{}}/account/{checked_account_page(page)}/"
+        query = {"ValidityTime": str(SIGN_ON_SECONDS)}
+        if language is not None:
+            query["Lang"] = checked_language(language)
+        link = sign_on_link(self._request("GET", path, reference, query=query))
+        if not link:
+            raise UnreadableAnswer(f"GET customers/…/account/{page}/: the answer holds no link", status=200)
+        return link
+
     def update_customer(self, reference: str, information: Mapping[str, object], end_user_update: bool = False) -> bool:
         """Update the customer under 2Checkout's reference; True, or an exception.
 
@@ -126,15 +156,16 @@ class TwoCheckoutClient:
             return True
         raise UnreadableAnswer("PUT customers/…/: the answer does not say that this customer was updated", status=200)
 
-    def search_subscriptions(self, page: int, limit: int, **dates: str) -> tuple[list[dict[str, JSON]], int | None]:
+    def search_subscriptions(self, page: int, limit: int, **filters: str) -> tuple[list[dict[str, JSON]], int | None]:
         """A page of the account's subscriptions, and how many there are. None where 2Checkout does not say.
 
-        *dates*: ``ModifiedAfter``, ``PurchasedBefore`` and the like, as ``YYYY-MM-DD``. Both documented shapes of a
-        page are read. A subscription appears some minutes after its order. Raises TwoCheckoutError.
+        *filters*: ``AvangateCustomerReference``, or ``ModifiedAfter``, ``PurchasedBefore`` and the like as
+        ``YYYY-MM-DD``. Both documented shapes of a page are read. A subscription appears some minutes after its order.
+        Raises TwoCheckoutError.
 
         https://docs.2checkout.com/api-reference/reference/subscription
         """
-        answer = self._request("GET", "subscriptions/", query={**dates, "Page": str(page), "Limit": str(limit)})
+        answer = self._request("GET", "subscriptions/", query={**filters, "Page": str(page), "Limit": str(limit)})
         items = answer.get("Items") if isinstance(answer, dict) else answer
         if not isinstance(items, list):
             raise UnreadableAnswer("GET subscriptions/: the answer is not a page of subscriptions", status=200)

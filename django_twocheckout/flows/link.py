@@ -67,6 +67,7 @@ def _forget(customer: Customer, source: Source, user: object) -> None:
         "customer_reference": None,
         "acknowledged": {},
         "shown": {},
+        "written": {},
         "presence": Presence.THERE,
         "untried": False,
         "lease_expires_at": None,

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..exceptions import AccountIsFixed
 from ..redaction import redacted_repr
+from .checkout import parameters_of
 from .clock import UTCDateTimeField, utc_now
 from .information import Information, by_reference
 from .querysets import LONG_DUE, CustomerManager, mark
@@ -179,6 +180,23 @@ class Customer(Information):
         """The key of the row in this model's own table. A subclass may have another key of its own."""
         key: int | str = self.base_key(Customer)
         return key
+
+    def checkout_parameters(self) -> dict[str, str]:
+        """What a purchase has to carry so that it lands on this customer, and makes no second one at 2Checkout.
+
+        ``customer-ref`` (2Checkout's reference) and ``customer-ext-ref`` (ours), for buy links, ConvertPlus and inline
+        carts, where the signature must cover both. Before 2Checkout has the customer, and for one that is gone there,
+        ours alone: the purchase makes the customer with it, and our push then finds it. One of the two alone also where
+        the other is missing, or where 2Checkout was not told it yet.
+
+        Asks the row, not this instance, and sends nothing. From then on the customer is looked up before it is created.
+        Inside a transaction that counts from the commit, so give the parameters to nobody before it. Raises NotSent for
+        a row without any reference to give, and DoesNotExist without a row.
+
+        https://docs.2checkout.com/shopping-carts/convertplus/convertplus-url-parameters
+        """
+        database = router.db_for_write(type(self), instance=self)
+        return parameters_of(Customer.objects.using(database).filter(pk=self.row_key))
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
         """As Django does, but also in a form without the account. A duplicate reference is an error of its field."""

@@ -116,6 +116,9 @@ class Behaviour:
 
     sign_on: bool = True
     """Whether the account may make links to a shopper's account; else the address does not exist."""
+    custom_domain: str = "https://store.example"
+    """The account's own domain, where its shoppers have their pages. Documented: without one there is no single
+    sign-on. A guess is how it is refused then."""
     sign_on_answer: Literal["link", "object", "token", "nothing"] = "link"
     """The link alone, as documented for the sibling API; under a name; only the token, under a name; neither."""
     sign_on_seconds: float | None = None
@@ -129,6 +132,8 @@ class Behaviour:
     """Seconds after its order from which a subscription is found. Documented: five minutes."""
     subscription_pages: Literal["end", "repeat", "never_end"] = "end"
     """What follows the last page: an empty one, the first one again, or ever new subscriptions."""
+    subscription_filter: bool = True
+    """Whether a search by the customer's reference finds this customer's alone (documented), or everybody's."""
 
     # Limits
 

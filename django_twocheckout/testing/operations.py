@@ -90,11 +90,13 @@ class Operations:
         if not self._behaviour.sign_on or page not in PAGES:
             raise not_found()
         customer = self._known(reference)
+        if not self._behaviour.custom_domain:
+            raise HTTPRefusal(400, "SIM_NO_CUSTOM_DOMAIN", "Single sign-on needs a custom domain")
         seconds = self._behaviour.sign_on_seconds
         if seconds is None:
             seconds = float(validity) if validity.isdecimal() else _SIGN_ON_SECONDS
         token = self._store.sign_on_token(customer, seconds)
-        link = f"https://store.example/myaccount/{page}/?logintoken={token}"
+        link = f"{self._behaviour.custom_domain}/myaccount/{page}/?logintoken={token}"
         answers: dict[str, JSON] = {"link": link, "object": {"Url": link}, "token": {"Token": token}, "nothing": {}}
         return json_answer(answers[self._behaviour.sign_on_answer])
 
@@ -116,6 +118,9 @@ class Operations:
     def _is_found(self, subscription: Subscription, query: Mapping[str, str]) -> bool:
         if subscription.purchased > time.time() - self._behaviour.subscription_delay:
             return False
+        whose = query.get("AvangateCustomerReference", subscription.customer)
+        if self._behaviour.subscription_filter and whose != subscription.customer:
+            return False
         dates = {"Purchased": subscription.purchased, "Modified": subscription.modified}
         days = {name: time.strftime("%Y-%m-%d", time.gmtime(moment)) for name, moment in dates.items()}
         after = all(day >= query.get(f"{name}After", "") for name, day in days.items())
@@ -127,6 +132,10 @@ class Operations:
             "SubscriptionReference": subscription.reference,
             "AvangateCustomerReference": int(subscription.customer),
             "ExternalCustomerReference": customer.fields["ExternalCustomerReference"] if customer else None,
+            "Product": {"ProductCode": subscription.product.upper(), "ProductName": subscription.product},
+            "ExpirationDate": subscription.expires,
+            "SubscriptionEnabled": subscription.enabled,
+            "RecurringEnabled": subscription.renews,
         }
 
     def tombstone(self, reference: str) -> Answer | None:

@@ -46,12 +46,16 @@ class Customer:
 
 @dataclass(frozen=True)
 class Subscription:
-    """A subscription of a customer. Its times are those of the vendor's clock."""
+    """A subscription of a customer. Its times are those of the vendor's clock; *expires* is a day, or blank."""
 
     reference: str = field(repr=False)
     customer: str = field(repr=False)
     purchased: float
     modified: float
+    product: str = field(repr=False)
+    expires: str
+    enabled: bool
+    renews: bool
 
 
 class Store:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import control, notifications, routes, signature, wsgi
+from . import account_page, control, notifications, routes, signature, wsgi
 from .answers import Answer, HTTPRefusal
 from .behaviour import Behaviour
 from .faults import ConnectionCut, Fault, named
@@ -134,17 +134,29 @@ class FakeTwoCheckout:
             customer = self._existing(reference)
             self._store.set_cards(customer, [*customer.cards, Card(card_type, last_digits, expiry, subscription)])
 
-    def add_subscription(self, reference: str, *, purchased: float | None = None, modified: float | None = None) -> str:
+    def add_subscription(
+        self,
+        reference: str,
+        *,
+        purchased: float | None = None,
+        modified: float | None = None,
+        product: str = "Monthly plan",
+        expires: str = "2029-12-31",
+        enabled: bool = True,
+        renews: bool = True,
+    ) -> str:
         """Let a customer have ordered a subscription, now or at these times. Returns the subscription's reference.
 
-        It is found some minutes later. Raises LookupError for an unknown customer.
+        *expires*: a day as ``YYYY-MM-DD``, or blank. It is found some minutes later. Raises LookupError for an unknown
+        customer.
         """
         with self._lock:
             customer = self._existing(reference)
             bought = time.time() if purchased is None else purchased
             name = f"SUB{len(self._store.subscriptions) + 1:09}"
+            changed = bought if modified is None else modified
             self._store.subscriptions[name] = Subscription(
-                name, customer.reference, bought, bought if modified is None else modified
+                name, customer.reference, bought, changed, product, expires, enabled, renews
             )
             return name
 
@@ -283,12 +295,15 @@ class FakeTwoCheckout:
     # The WSGI application.
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request to the API or to the control addresses."""
+        """Answer a request to the API, to the control addresses, or to a page of a shopper's account."""
         path, query = wsgi.address(environ)
         raw = wsgi.read_body(environ)
         method = environ["REQUEST_METHOD"]
         if path.startswith(control.PATH):
             return wsgi.respond(control.answer(self._controls(), method, path, raw), method, start_response)
+        if path.startswith(account_page.PATH):
+            with self._lock:
+                return wsgi.respond(account_page.answer(self._store, path, query), method, start_response)
         request = self._log(method, path, query, raw, wsgi.headers(environ))
         request.fault, fault = self._fault_for(method)
         try:

@@ -5,6 +5,7 @@ from .mapping import ATTRIBUTES, DOCUMENTED, OWNED_BY_2CHECKOUT, model_names, to
 from .remote import RemoteCustomer, parse
 from .sendable import check_sendable, is_text
 from .serializer import CustomerInformationSerializer, model_field
+from .subscriptions import Subscription, customer_of, parse_subscription
 
 __all__ = [
     "ATTRIBUTES",
@@ -15,12 +16,15 @@ __all__ = [
     "Card",
     "CustomerInformationSerializer",
     "RemoteCustomer",
+    "Subscription",
     "check_sendable",
+    "customer_of",
     "is_text",
     "model_field",
     "model_names",
     "parse",
     "parse_cards",
+    "parse_subscription",
     "to_wire",
     "wire_names",
 ]

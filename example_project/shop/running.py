@@ -21,6 +21,7 @@ def fake_vendor(port=0):
     fake = FakeTwoCheckout(settings.TWOCHECKOUT["MERCHANT_CODE"], settings.TWOCHECKOUT["SECRET_KEY"])
     with fake.serve(port):
         settings.TWOCHECKOUT["BASE_URL"] = fake.url
+        fake.behaviour.custom_domain = fake.url.partition("/rest/")[0]  # its shoppers' pages are served beside its API
         vendor.current = fake
         try:
             yield fake

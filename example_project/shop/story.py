@@ -58,7 +58,9 @@ class Story:
         self.refusal(ada)
         self.outage(ada)
         self.unclear_create()
+        self.buy_before_the_push()
         self.cards(ada)
+        self.subscriptions(ada)
         self.say(f"\n2Checkout was asked {len(self.fake.requests)} times and has {len(self.fake.customers)} customers.")
         return self.right
 
@@ -161,6 +163,33 @@ class Story:
         twins = [customer for customer in self.fake.customers if customer["FirstName"] == "Charles"]
         self.check("2Checkout has one Charles", len(twins) == 1)
         self.same(charles)
+
+    def buy_before_the_push(self):
+        self.step(
+            "Dora signs up while 2Checkout's API is down, and buys at once: the purchase must make no second Dora."
+        )
+        answers = {**SIGN_UP, "nickname": "dora", "first_name": "Dora", "last_name": "Lind", "email": "dl@example.org"}
+        with self.fake.outage("503"):
+            self.shop.post(reverse("shop:sign-up"), answers)
+            dora = Customer.objects.get(email="dl@example.org")
+            page = self.shop.post(reverse("shop:buy", args=[dora.shop_account.pk])).content.decode()
+            parameters = dict(re.findall(r"<tr><th>([\w-]+)</th><td>([^<]+)</td></tr>", page))
+            self.say(f"    the buy link carries {parameters}")
+            self.fake.add_customer(ExternalCustomerReference=parameters["customer-ext-ref"], FirstName="Dora")
+            self.say("    She has paid, so 2Checkout has a customer with our reference. Its API is back.")
+        self.until(dora, "synced")
+        self.show(dora, "first_name", "last_name", "customer_reference")
+        twins = [customer for customer in self.fake.customers if customer["FirstName"] == "Dora"]
+        self.check("2Checkout has one Dora", len(twins) == 1)
+        self.same(dora)
+
+    def subscriptions(self, ada):
+        self.step("The shop shows what Ada has bought, as 2Checkout has it now.")
+        self.fake.add_subscription(ada.customer_reference, purchased=time.time() - 600)
+        page = self.shop.get(reverse("shop:at-2checkout", args=[ada.shop_account.pk])).content.decode()
+        shown = re.findall(r"<li>(SUB[^<]+)</li>", page)
+        self.say(f"    {'; '.join(shown) or 'nothing'}")
+        self.check("it is her one subscription", len(shown) == 1 and "Monthly plan, enabled, renews on" in shown[0])
 
     def cards(self, ada):
         self.step(

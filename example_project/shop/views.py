@@ -1,7 +1,12 @@
+import time
+
 from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST
 
+from django_twocheckout import sync
 from django_twocheckout.client import TwoCheckoutClient
 from django_twocheckout.exceptions import TwoCheckoutError
 from django_twocheckout.models import Customer
@@ -40,22 +45,44 @@ def account(request, pk):
     return render(request, "shop/account.html", {"account": account, "form": form})
 
 
+@require_POST
+def buy(request, pk):
+    """What a buy link carries, so that the purchase lands on this very customer."""
+    account = get_object_or_404(Account.objects.select_related("customer"), pk=pk)
+    try:
+        parameters = account.customer.checkout_parameters()
+    except TwoCheckoutError as error:
+        messages.error(request, error.words)
+        return redirect("shop:account", pk)
+    bought = {"merchant": settings.TWOCHECKOUT["MERCHANT_CODE"], "prod": "MONTHLY-PLAN", "qty": 1}
+    link = f"https://secure.2checkout.com/checkout/buy?{urlencode(bought | parameters)}"
+    context = {"account": account, "parameters": parameters, "link": link}
+    return render(request, "shop/buy.html", context)
+
+
 def at_2checkout(request, pk):
     """Both sides of one customer, the other one fetched as it is now; in the demo, an edit on the other side too."""
     customer = get_object_or_404(Account.objects.select_related("customer"), pk=pk).customer
     if request.method == "POST" and vendor.current and customer.customer_reference:
         meddle(request, customer)
         return redirect("shop:at-2checkout", pk)
-    remote, problem = {}, "2Checkout does not have this customer yet."
+    remote, problem, subscriptions = {}, "2Checkout does not have this customer yet.", []
     if customer.customer_reference:
         try:
-            remote, problem = fetch(customer), ""
+            remote, problem, subscriptions = fetch(customer), "", sync.subscriptions(customer)
         except TwoCheckoutError as error:
             problem = error.words
     ours = CustomerInformationSerializer(customer).data
     rows = [(name, readable(ours.get(name)), readable(remote.get(name))) for name in SHOWN]
     asked = "\n".join(map(str, vendor.current.requests[:-16:-1])) if vendor.current else None
-    context = {"customer": customer, "pk": pk, "rows": rows, "problem": problem, "asked": asked}
+    context = {
+        "customer": customer,
+        "pk": pk,
+        "rows": rows,
+        "problem": problem,
+        "subscriptions": subscriptions,
+        "asked": asked,
+    }
     return render(request, "shop/at_2checkout.html", context)
 
 
@@ -83,6 +110,9 @@ def meddle(request, customer: Customer):
         vendor.current.add_card(reference, "Visa", "1111")
         vendor.current.add_card(reference, "Mastercard", "4444", subscription="SUB-42")
         messages.success(request, "Two cards are on file at 2Checkout; a subscription is paid with one of them.")
+    elif act == "subscribe":
+        vendor.current.add_subscription(reference, purchased=time.time() - 600)
+        messages.success(request, "A subscription was bought ten minutes ago; 2Checkout finds one after five.")
     elif act == "fail":
         vendor.current.fail("503", times=2)
         messages.success(request, "The next two requests will be answered 503. Save something here.")

@@ -221,6 +221,27 @@ def test_sign_up_in_the_shop(page):
     page.picture("shop-both-sides")
 
 
+def test_buy_in_the_shop(page):
+    page.go("/")
+    with page.another_page():
+        page.find("//main//td/a").click()
+    page.press("Buy")
+    page.sees("customer-ext-ref", "https://secure.2checkout.com/checkout/buy?merchant=")
+    page.picture("shop-buy")
+
+
+def test_the_shoppers_account(page):
+    page.customer("Theo Lambrecht")
+    page.picture("form-account", 1200)
+    page.choose("page", "Products and subscriptions")
+    page.press("Open at 2Checkout")
+    page.sees("A shopper's account at the fake 2Checkout", "Signed in as customer", "The page is my_products.")
+    page.go(f"{CUSTOMERS}?q=Theo Lambrecht")
+    page.press("Theo Lambrecht")
+    page.press("History")
+    page.sees("Opened the shopper's account at 2Checkout.")
+
+
 # Not everybody has a mouse, a big screen, or scripts.
 
 

@@ -57,6 +57,13 @@ def _nothing_found(page):
     page.press("Look up at 2Checkout")
 
 
+def _buy(page):
+    page.go("/")
+    with page.another_page():
+        page.find("//main//td/a").click()
+    page.press("Buy")
+
+
 PAGES = {
     "list": _at(CUSTOMERS),
     "list-failed": _at(f"{CUSTOMERS}?sync_state__exact=failed"),
@@ -82,6 +89,7 @@ PAGES = {
     "job": _at("/admin/twocheckout/job/1/change/"),
     "shop": _at("/"),
     "shop-sign-up": _at("/sign-up/"),
+    "shop-buy": _buy,
 }
 
 

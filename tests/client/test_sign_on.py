@@ -1,4 +1,4 @@
-"""The second way to retrieve a customer: by single sign-on."""
+"""Single sign-on: the second way to retrieve a customer, and a link to the shopper's account."""
 
 from __future__ import annotations
 
@@ -85,3 +85,52 @@ def test_sign_on__its_token_is_told_to_nobody_in_any_writing(client, responses, 
     with pytest.raises(RequestRejected) as caught:
         client.retrieve_customer_by_sign_on("dj-1")
     assert (str(caught.value), caught.value.words) == ("GET customers/: 400", "… expired")
+
+
+PAGE = BASE + "customers/dj-1/account/user_data/?ValidityTime=30"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        LINK,
+        f" {LINK} ",
+        {"Url": LINK},
+        {"Help": "https://store.example/help", "Url": LINK},
+        {"Token": TOKEN, "Url": LINK},
+    ],
+)
+def test_link__every_form_of_the_answer(client, responses, answer):
+    responses.get(PAGE, json=answer)
+
+    assert client.account_link("dj-1", "user_data") == LINK
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        False, 5, [LINK], {}, TOKEN, {"Token": TOKEN}, {"Url": LINK, "Error": "no"},
+        "http://store.example/?logintoken=t", "javascript://store.example/%0Aalert(1)", "//store.example/",
+        "https://", "https://name:word@store.example/", "https://store.example\\@elsewhere.example/",
+        "https://store.example/\r\nSet-Cookie: a=b", "https://[::1", "https://store.example/" + "x" * 4000,
+    ],
+    ids=lambda value: str(value)[:40].encode("unicode_escape").decode(),
+)  # fmt: skip
+def test_link__none_that_a_browser_may_be_sent_to(client, responses, answer):
+    responses.get(PAGE, json=answer)
+
+    with pytest.raises(UnreadableAnswer, match="user_data/: the answer holds no link") as caught:
+        client.account_link("dj-1", "user_data")
+    assert TOKEN not in str(caught.value)
+
+
+def test_link__to_this_machine(client, responses):
+    responses.get(PAGE, json="http://127.0.0.1:8600/myaccount/")
+
+    assert client.account_link("dj-1", "user_data") == "http://127.0.0.1:8600/myaccount/"
+
+
+@pytest.mark.parametrize("arguments", [("faq",), ("user_data", "german"), ("",), ("user_data", "")])
+def test_link__wrong_arguments(client, arguments):
+    with pytest.raises(ValueError, match="must be"):
+        client.account_link("dj-1", *arguments)

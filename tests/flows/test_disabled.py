@@ -26,6 +26,8 @@ ASKED = {
     "link": lambda customer: sync.link(customer, "another"),
     "link to none": lambda customer: sync.link(customer, None),
     "cards": sync.cards,
+    "account_link": sync.account_link,
+    "subscriptions": sync.subscriptions,
     "delete_card": lambda customer: sync.delete_card(customer, "token"),
     "find": lambda customer: sync.find(customer.customer_reference),
     "add": lambda customer: sync.add("another"),

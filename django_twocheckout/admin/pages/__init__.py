@@ -1,5 +1,6 @@
 """The pages of the customers' admin, one class for each. ``CustomerAdmin.pages`` lists them."""
 
+from .account import AccountPage
 from .add import AddPage
 from .cards import CardsPage
 from .compare import ComparePage
@@ -7,4 +8,4 @@ from .link import LinkPage
 from .push_pull import PushAndPull
 from .status import StatusPage
 
-__all__ = ["AddPage", "CardsPage", "ComparePage", "LinkPage", "PushAndPull", "StatusPage"]
+__all__ = ["AccountPage", "AddPage", "CardsPage", "ComparePage", "LinkPage", "PushAndPull", "StatusPage"]

@@ -17,11 +17,12 @@ from __future__ import annotations
 import logging
 import math
 
+from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import DatabaseError, DataError, IntegrityError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.serializers import as_serializer_error
 
 from ..conf import ConfigurationError
@@ -40,6 +41,7 @@ from ..exceptions import (
 from ..flows import one
 from ..flows.account import current_account
 from ..models import Customer, Presence, SyncState, is_lock_timeout, utc_now
+from .parsers import TooLarge
 
 logger = logging.getLogger("twocheckout")
 
@@ -81,6 +83,10 @@ def answer_to(error: Exception, customer: Customer | None) -> Exception:
         return _of_2checkout(error, customer)
     if isinstance(error, Customer.DoesNotExist):
         return Http404()
+    if isinstance(error, RequestDataTooBig):  # the project's limit
+        return TooLarge()
+    if isinstance(error, UnreadablePostError):
+        return ParseError(_("The body could not be read."))
     if isinstance(error, ModelValidationError):
         return ValidationError(as_serializer_error(error))
     if isinstance(error, AccountIsFixed):

@@ -13,7 +13,7 @@ from rest_framework.settings import api_settings
 
 from ..models import SyncState
 from .pagination import PageQuery
-from .serializers import StrictSerializer
+from .serializers import StrictSerializer, Text
 
 #: By the parameter's value: the column of the order. Any other order would sort every row for one page.
 ORDERS = {
@@ -42,15 +42,13 @@ class ListQuery(PageQuery, StrictSerializer):
     """The query parameters of the list. A project's own ones are added in a subclass."""
 
     sync_state = serializers.ChoiceField(SyncState.choices, required=False)
-    account = serializers.CharField(required=False, max_length=64)
-    country_code = serializers.CharField(required=False, max_length=2)
-    customer_reference = serializers.CharField(required=False, max_length=64)
-    email = serializers.CharField(required=False, max_length=254)
-    external_customer_reference = serializers.CharField(required=False, max_length=250)
-    last_name = serializers.CharField(required=False, max_length=255)
-    search = serializers.CharField(
-        required=False, max_length=255, help_text=_("A whole reference, e-mail address or last name.")
-    )
+    account = Text(required=False, max_length=64)
+    country_code = Text(required=False, max_length=2)
+    customer_reference = Text(required=False, max_length=64)
+    email = Text(required=False, max_length=254)
+    external_customer_reference = Text(required=False, max_length=250)
+    last_name = Text(required=False, max_length=255)
+    search = Text(required=False, max_length=255, help_text=_("A whole reference, e-mail address or last name."))
     ordering = serializers.ChoiceField(list(ORDERS), required=False)
 
     default_error_messages = {"unknown": _("There is no such parameter.")}

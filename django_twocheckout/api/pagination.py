@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from ..models import Customer
+from .serializers import Text
 
 #: Rows of a page without the parameter, and the most with it.
 PAGE_SIZE, MOST_ROWS = 50, 200
@@ -30,7 +31,7 @@ _CURSOR = re.compile(r"(after|before)-(.{1,64})")
 class PageQuery(serializers.Serializer[Any]):
     """The query parameters of a page."""
 
-    cursor = serializers.CharField(
+    cursor = Text(
         required=False, max_length=80, help_text=gettext_lazy("Taken from “next” or “previous” of an answer.")
     )
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=MOST_ROWS)

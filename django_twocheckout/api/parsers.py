@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
-from django.http import UnreadablePostError
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
@@ -34,10 +33,7 @@ class JSONBody(JSONParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        try:
-            body = stream.read(MOST_BYTES + 1)
-        except UnreadablePostError:
-            raise ParseError(_("The body could not be read.")) from None
+        body = stream.read(MOST_BYTES + 1)
         if len(body) > MOST_BYTES:
             raise TooLarge
         try:

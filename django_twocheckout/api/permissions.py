@@ -27,6 +27,10 @@ class CustomerPermissions(DjangoModelPermissions):
         "compare": ["twocheckout.pull_customer"],
         "cards": ["twocheckout.delete_card"],
         "delete_card": ["twocheckout.delete_card"],
+        "checkout_parameters": [],
+        # With the link one is signed in as the shopper, and may change the data and the cards.
+        "account_link": ["%(app_label)s.change_%(model_name)s", "twocheckout.delete_card"],
+        "subscriptions": ["twocheckout.pull_customer"],
     }
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -40,4 +44,5 @@ class CustomerPermissions(DjangoModelPermissions):
         model, action = view.get_queryset().model, getattr(view, "action", None)
         if action not in self.by_action:
             return self.get_required_permissions(str(request.method), model)
-        return [*self.get_required_permissions("GET", model), *self.by_action[action]]
+        named = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
+        return [one % named for one in (_VIEW, *self.by_action[action])]

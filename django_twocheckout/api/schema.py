@@ -16,17 +16,24 @@ from rest_framework import serializers
 from ..countries import COUNTRY_CODES
 from .filters import CustomerFilter
 from .serializers import (
+    AccountLinkSerializer,
+    AccountPageSerializer,
     CardChoiceSerializer,
     CardSerializer,
+    CheckoutParametersSerializer,
+    CustomerWriteSerializer,
     DifferenceSerializer,
     StatusSerializer,
     StrictSerializer,
+    SubscriptionSerializer,
+    Text,
 )
 
-#: Django REST framework refuses a NUL everywhere, and cuts off blanks.
+#: Django REST framework refuses a NUL everywhere, and cuts off what Python calls a blank.
 _ANY_TEXT = r"^[^\x00]*$"
-_SOME_TEXT = r"^[^\x00]*[^\s\x00][^\x00]*$"
+_SOME_TEXT = r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$"
 _LANGUAGE = r"^([A-Za-z]{2}([-_][A-Za-z]{2})?)?$"
+_LANGUAGE_OF_PAGE = r"^[A-Za-z]{2}([-_][A-Za-z0-9_-]*)?$"
 
 
 class Problem(serializers.Serializer[Any]):
@@ -68,16 +75,16 @@ class Strict(OpenApiSerializerExtension):
         schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         schema["additionalProperties"] = False
         for name, field in self.target.fields.items():
-            if type(field) is not serializers.CharField and isinstance(field, serializers.CharField):
+            if isinstance(field, Text):
                 schema["properties"][name] |= _text(name, field)
         return schema
 
 
-def _text(name: str, field: serializers.CharField) -> dict[str, Any]:
-    if name == "country_code":
+def _text(name: str, field: Text) -> dict[str, Any]:
+    if name == "country_code" and isinstance(field.parent, CustomerWriteSerializer):
         return {"enum": sorted(COUNTRY_CODES)}
     if name == "language":
-        return {"pattern": _LANGUAGE}
+        return {"pattern": _LANGUAGE if field.allow_blank else _LANGUAGE_OF_PAGE}
     if field.allow_blank:
         return {"pattern": _ANY_TEXT}
     return {"pattern": _SOME_TEXT, "minLength": 1}
@@ -105,6 +112,13 @@ class Customers(OpenApiViewExtension):
             "pull": extend_schema(request=None, responses=_live(read)),
             "compare": extend_schema(responses=_live(DifferenceSerializer(many=True))),
             "cards": extend_schema(responses=_live(CardSerializer(many=True))),
+            "checkout_parameters": extend_schema(
+                request=None, responses=_answers(200, CheckoutParametersSerializer, 409, 503)
+            ),
+            "account_link": extend_schema(
+                request=AccountPageSerializer, responses=_live(AccountLinkSerializer, 413, 415)
+            ),
+            "subscriptions": extend_schema(responses=_live(SubscriptionSerializer(many=True))),
             "delete_card": extend_schema(request=CardChoiceSerializer, responses=_live(read, 413, 415)),
         }
         # A project may have left some out.

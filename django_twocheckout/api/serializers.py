@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from copy import copy
 from typing import Any, ClassVar
 
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from ..conf import conf
+from ..flows.account_link import ACCOUNT_PAGES
 from ..models import Customer, Presence, SyncState
 from ..redaction import redacted_repr
-from ..sync import Card, Difference, Status
+from ..sync import Card, Difference, Status, Subscription
 
 #: What a person may write: what is pushed, and for a new customer its account.
 WRITABLE = (
@@ -38,6 +40,9 @@ WRITABLE = (
     "email",
     "language",
 )
+
+#: 2Checkout's names of its own reference and of ours.
+CHECKOUT_PARAMETERS = ("customer-ref", "customer-ext-ref")
 
 
 class Text(serializers.CharField):
@@ -197,6 +202,44 @@ class CardChoiceSerializer(StrictSerializer):
     """The sealed token of the card to be deleted."""
 
     card = Text(max_length=4096)
+
+    __repr__ = redacted_repr
+
+
+class CheckoutParametersSerializer(serializers.Serializer[dict[str, str]]):
+    """What a purchase has to carry, by 2Checkout's names. Either may be missing."""
+
+    __repr__ = redacted_repr
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {name: serializers.CharField(required=False) for name in CHECKOUT_PARAMETERS}
+
+
+class AccountPageSerializer(StrictSerializer):
+    """A page of the shopper's account at 2Checkout, and its language."""
+
+    page = serializers.ChoiceField(ACCOUNT_PAGES, default="payment_methods")
+    language = Text(required=False, max_length=10, validators=[RegexValidator(r"^[A-Za-z]{2}([-_][A-Za-z0-9_-]*)?\Z")])
+
+    __repr__ = redacted_repr
+
+
+class AccountLinkSerializer(serializers.Serializer[dict[str, str]]):
+    """A link that signs the shopper in, valid for 30 seconds. It is as good as a password."""
+
+    link = serializers.CharField()
+
+    __repr__ = redacted_repr
+
+
+class SubscriptionSerializer(serializers.Serializer[Subscription]):
+    """A subscription as 2Checkout has it now."""
+
+    reference = serializers.CharField()
+    product = serializers.CharField(allow_blank=True)
+    status = serializers.CharField(allow_blank=True)
+    renewal_date = serializers.DateField(allow_null=True)
+    renews = serializers.BooleanField(allow_null=True)
 
     __repr__ = redacted_repr
 

@@ -5,6 +5,7 @@ No view deletes a customer. A change goes through the model's ``save()``, so it 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -38,14 +39,20 @@ from .pagination import KeysetPagination
 from .parsers import JSONBody
 from .permissions import CustomerPermissions
 from .serializers import (
+    AccountLinkSerializer,
+    AccountPageSerializer,
     CardChoiceSerializer,
     CardSerializer,
+    CheckoutParametersSerializer,
     CustomerSerializer,
     CustomerWriteSerializer,
     DifferenceSerializer,
     StatusSerializer,
+    SubscriptionSerializer,
 )
 from .throttling import ScopeThrottle
+
+logger = logging.getLogger("twocheckout")
 
 
 class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, GenericViewSet[Customer]):
@@ -67,7 +74,9 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
     lookup_value_regex = "[^/]+"
 
     #: Actions that ask 2Checkout, and wait for its answer.
-    live_actions: ClassVar[frozenset[str]] = frozenset(["push", "pull", "compare", "cards", "delete_card"])
+    live_actions: ClassVar[frozenset[str]] = frozenset(
+        ["push", "pull", "compare", "cards", "delete_card", "account_link", "subscriptions"]
+    )
 
     #: The customer whom 2Checkout is asked about in this request.
     asked: Customer | None = None
@@ -113,6 +122,11 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
             raise NotFound(_("The settings have no such account."))
         customers: Any = self.get_queryset()
         return Response(StatusSerializer(sync.status(account, customers=customers)).data)
+
+    @action(detail=True, methods=["post"], url_path="checkout-parameters", url_name="checkout-parameters")
+    def checkout_parameters(self, request: Request, **kwargs: Any) -> Response:
+        """What a purchase has to carry so that it lands on this customer. Part of what a buy link signs."""
+        return Response(CheckoutParametersSerializer(self.get_object().checkout_parameters()).data)
 
     # At 2Checkout, while the person waits.
 
@@ -164,6 +178,23 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
             raise serializers.ValidationError({"card": [words]})
         sync.delete_card(customer, facts["token"], source=Source.USER, user=request.user.pk)
         return Response(self._data(customer))
+
+    @action(detail=True, methods=["post"], url_path="account-link", url_name="account-link")
+    @sensitive_variables()
+    def account_link(self, request: Request, **kwargs: Any) -> Response:
+        """A link that signs the shopper in at 2Checkout. Open it at once, and keep it nowhere."""
+        customer = self._ask()
+        asked = AccountPageSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        link = sync.account_link(customer, **asked.validated_data)
+        facts = {"action": "api.account_link", "customer": customer.pk, "user": request.user.pk}
+        logger.info("customer %s: a link to the shopper's account was given out", customer.pk, extra=facts)
+        return Response(AccountLinkSerializer({"link": link}).data)
+
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def subscriptions(self, request: Request, **kwargs: Any) -> Response:
+        """The customer's subscriptions at 2Checkout as they are now. One just bought comes after five minutes."""
+        return self._list(SubscriptionSerializer, sync.subscriptions(self._ask()))
 
     # Common to all.
 

@@ -30,6 +30,7 @@ from ..exceptions import (
     AccountIsFixed,
     AuthenticationFailed,
     CardNotDeleted,
+    CustomerBusy,
     InTransaction,
     NotFound,
     RequestRejected,
@@ -111,7 +112,8 @@ def _of_2checkout(error: TwoCheckoutError, customer: Customer | None) -> Trouble
     if isinstance(error, SendingStopped):
         return Unavailable(words, code)
     if isinstance(error, TransientError):
-        wait = error.retry_after or _seconds_of_pause(customer) or WAIT
+        usual = SHORT_WAIT if isinstance(error, CustomerBusy) else WAIT
+        wait = error.retry_after or _seconds_of_pause(customer) or usual
         return (BadGateway if isinstance(error, ServerFailed) else Unavailable)(words, code, wait=wait)
     if isinstance(error, NotFound) and customer is not None and _is_gone(customer):
         return Gone(words, code)

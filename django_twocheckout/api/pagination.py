@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from ..models import Customer
+from ..redaction import redacted_repr
 from .serializers import Text
 
 #: Rows of a page without the parameter, and the most with it.
@@ -35,6 +36,8 @@ class PageQuery(serializers.Serializer[Any]):
         required=False, max_length=80, help_text=gettext_lazy("Taken from “next” or “previous” of an answer.")
     )
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=MOST_ROWS)
+
+    __repr__ = redacted_repr
 
 
 class KeysetPagination(BasePagination):

@@ -68,6 +68,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     #: Names that are answered and not taken. Any other unknown name may be a slip.
     only_read: ClassVar[frozenset[str]] = frozenset()
 
+    __repr__ = redacted_repr
+
     def to_internal_value(self, data: Any) -> Any:
         refused = {}
         for name in data if isinstance(data, Mapping) else ():

@@ -108,6 +108,11 @@ def test_status_needs_the_right_to_view(ada, person):
     assert person("view_customer").get(STATUS).status_code == 200
 
 
+def test_status_can_be_left_out(ada, api):
+    assert api.get("/quiet/").status_code == 200
+    assert api.get("/quiet/status/").status_code == 404
+
+
 class OnlyAda:
     """A backend with permissions of single customers."""
 

@@ -25,8 +25,13 @@ class SingleCustomers(CustomerViewSet):
     permission_classes = [SinglePermissions]
 
 
+class CustomersWithoutStatus(CustomerViewSet):
+    status = None
+
+
 router = SimpleRouter()
 router.register("french", FrenchCustomers, basename="french")
+router.register("quiet", CustomersWithoutStatus, basename="quiet")
 router.register("single", SingleCustomers, basename="single")
 
 urlpatterns = [

@@ -38,7 +38,29 @@ EXACT = (
 SEARCHED = ("customer_reference", "external_customer_reference", "email", "last_name")
 
 
-class ListQuery(PageQuery, StrictSerializer):
+class Query(StrictSerializer):
+    """Query parameters. An unknown one is refused, because it may be a slip in the name of a filter."""
+
+    default_error_messages = {"unknown": _("There is no such parameter.")}
+
+    @classmethod
+    def asked(cls, request: Request) -> dict[str, Any]:
+        """The valid parameters of this request. Raises ValidationError, with words, for any other."""
+        given = request.query_params.dict()
+        given.pop(str(api_settings.URL_FORMAT_OVERRIDE), None)
+        query = cls(data=given)
+        query.is_valid(raise_exception=True)
+        asked: dict[str, Any] = query.validated_data
+        return asked
+
+
+class StatusQuery(Query):
+    """The query parameters of the status."""
+
+    account = Text(required=False, max_length=64)
+
+
+class ListQuery(PageQuery, Query):
     """The query parameters of the list. A project's own ones are added in a subclass."""
 
     sync_state = serializers.ChoiceField(SyncState.choices, required=False)
@@ -51,22 +73,16 @@ class ListQuery(PageQuery, StrictSerializer):
     search = Text(required=False, max_length=255, help_text=_("A whole reference, e-mail address or last name."))
     ordering = serializers.ChoiceField(list(ORDERS), required=False)
 
-    default_error_messages = {"unknown": _("There is no such parameter.")}
-
 
 class CustomerFilter(BaseFilterBackend):
-    """Raises ValidationError, with words, for a parameter or a value that is not expected."""
+    """Filters and orders the list. Raises ValidationError for a parameter or a value that is not expected."""
 
     query_class: ClassVar[type[ListQuery]] = ListQuery
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         if view.action != "list":
             return queryset
-        given = request.query_params.dict()
-        given.pop(str(api_settings.URL_FORMAT_OVERRIDE), None)
-        query = self.query_class(data=given)
-        query.is_valid(raise_exception=True)
-        return self.apply(queryset, query.validated_data)
+        return self.apply(queryset, self.query_class.asked(request))
 
     def apply(self, queryset: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
         """The customers that were asked for, in the order that was asked for. *asked*: the valid parameters."""

@@ -10,11 +10,11 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiViewExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import Direction, extend_schema, extend_schema_view
 from rest_framework import serializers
 
 from ..countries import COUNTRY_CODES
-from .filters import CustomerFilter
+from .filters import CustomerFilter, StatusQuery
 from .serializers import (
     AccountLinkSerializer,
     AccountPageSerializer,
@@ -101,13 +101,12 @@ class Customers(OpenApiViewExtension):
         read = view.serializer_class
         backends = [backend for backend in view.filter_backends if issubclass(backend, CustomerFilter)]
         parameters = [backend.query_class for backend in backends]
-        account = OpenApiParameter("account", str, description="Of this account alone.")
         methods = {
             "list": extend_schema(parameters=parameters, responses=_answers(200, read(many=True))),
             "retrieve": extend_schema(responses=_answers(200, read)),
             "create": extend_schema(responses=_answers(201, read, 409, 413, 415, 503)),
             "partial_update": extend_schema(responses=_answers(200, read, 409, 413, 415, 503)),
-            "status": extend_schema(parameters=[account], responses=_answers(200, StatusSerializer, 503)),
+            "status": extend_schema(parameters=[StatusQuery], responses=_answers(200, StatusSerializer, 503)),
             "push": extend_schema(request=None, responses=_live(read) | {202: read}),
             "pull": extend_schema(request=None, responses=_live(read)),
             "compare": extend_schema(responses=_live(DifferenceSerializer(many=True))),

@@ -34,7 +34,7 @@ from ..flows.card_seal import seal, unseal
 from ..models import Customer, Source, SyncState
 from ..sync import Card
 from .errors import answer_to, refuse_if_not_pushed, refuse_if_paused
-from .filters import CustomerFilter
+from .filters import CustomerFilter, StatusQuery
 from .pagination import KeysetPagination
 from .parsers import JSONBody
 from .permissions import CustomerPermissions
@@ -117,7 +117,7 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
     @action(detail=False, methods=["get"], pagination_class=None)
     def status(self, request: Request) -> Response:
         """How the customers stand, and whether anything is stopped. ``account``: of one account."""
-        account = request.query_params.get("account")
+        account = StatusQuery.asked(request).get("account")
         if account is not None and account not in conf.aliases():
             raise NotFound(_("The settings have no such account."))
         customers: Any = self.get_queryset()

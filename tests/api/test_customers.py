@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.db import IntegrityError, connection
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import DataError, IntegrityError, OperationalError, connection
 from django.db.models.signals import post_init, pre_save
 
 from django_twocheckout import sync
 from django_twocheckout.api.serializers import WRITABLE
+from django_twocheckout.exceptions import AccountIsFixed
 from django_twocheckout.models import Customer
 
 from ..customers import ADA
@@ -135,13 +137,43 @@ def test_create__without_a_default_account(api, configure):
     assert post(api, account="us").status_code == 201
 
 
-def test_create__another_was_faster(api, receiver):
-    def refuse(sender, instance, **kwargs):
-        raise IntegrityError
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (IntegrityError(), 409),  # another one was faster
+        (AccountIsFixed(), 409),
+        (DataError("too long"), 400),
+        (ValidationError("Not on a Sunday."), 400),
+        (ValidationError({"city": "Not there."}), 400),
+        (OperationalError(1205, "Lock wait timeout exceeded"), 503),
+        (Customer.DoesNotExist(), 404),
+        (PermissionDenied(), 403),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("method", ["post", "patch"])
+def test_an_error_of_the_save(ada, api, receiver, error, status, method):
+    """Of the database, or of what the project does in it: words, and nothing is written."""
 
-    receiver(pre_save, refuse)
-    answer = post(api)
-    assert (answer.status_code, answer.json()["code"]) == (409, "IntegrityError")
+    def fail(sender, **kwargs):
+        raise error
+
+    receiver(pre_save, fail)
+    before = list(Customer.objects.values())
+    answer = post(api) if method == "post" else patch(api, ada, city="Paris")
+    assert answer.status_code == status
+    assert answer.json()
+    assert answer.headers.get("Retry-After") == ("2" if status == 503 else None)
+    assert list(Customer.objects.values()) == before
+
+
+def test_a_mistake_of_the_project_is_not_hidden(ada, api, receiver):
+    def fail(sender, **kwargs):
+        raise ZeroDivisionError
+
+    receiver(pre_save, fail)
+    with pytest.raises(ZeroDivisionError):
+        post(api)
 
 
 @pytest.mark.django_db(transaction=True)

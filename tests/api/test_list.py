@@ -188,4 +188,5 @@ def test_status(pushed, seven, api, configure):
     assert "no-store" in answer.headers["Cache-Control"]
     assert api.get(f"{LIST}status/?account=default").json()["counts"]["pending"] == 7
     assert api.get(f"{LIST}status/?account=us").status_code == 404
+    assert api.get(f"{LIST}status/?acount=us").json() == {"acount": ["There is no such parameter."]}
     assert set(found) < {*sync.status().as_dict()}

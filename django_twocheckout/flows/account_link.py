@@ -7,10 +7,12 @@ https://docs.2checkout.com/api-reference/reference/single-sign-on
 
 from __future__ import annotations
 
-from ..client import checked_account_page
+from ..client import ACCOUNT_PAGES, checked_account_page
 from ..models import Customer
 from ..redaction import redact_frames
 from . import one
+
+__all__ = ["ACCOUNT_PAGES", "account_link"]
 
 
 @redact_frames

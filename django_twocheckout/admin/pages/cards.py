@@ -26,6 +26,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from ... import sync
 from ...exceptions import AuthenticationFailed, CardNotDeleted, ConnectionFailed, RequestRejected, TwoCheckoutError
 from ...flows.account import current_account
+from ...flows.card_seal import seal, unseal
 from ...models import Customer, Source
 from ...redaction import redacted_repr
 from ...sync import Card
@@ -33,12 +34,8 @@ from ..base import Page
 from ..display.failures import translated
 from ..display.subscriptions import SubscriptionWords
 
-#: Seconds for which a page's choice is valid.
-CHOICE_SECONDS = 15 * 60
 #: The most customers with cards on one page.
 MOST_CUSTOMERS = 20
-
-_SALT = "twocheckout.card"
 
 
 @dataclass(frozen=True)
@@ -79,31 +76,9 @@ class Holder:
     __repr__ = redacted_repr
 
 
-@sensitive_variables()
-def seal(customer: Customer, card: str, token: str, user: object, shown: str = "") -> str:
-    """The form's value for this card. Its signature keeps a page from naming other cards, or what another saw.
-
-    *shown*: type and last digits, for the history.
-    """
-    facts = {"customer": str(customer.pk), "card": card, "token": token, "user": str(user), "shown": shown}
-    return signing.dumps(facts, salt=_SALT)
-
-
-@sensitive_variables()
-def unseal(sealed: str) -> dict[str, str]:
-    """The facts behind a form's value. Raises signing.BadSignature for a forged or old one."""
-    facts: dict[str, str] = signing.loads(sealed, salt=_SALT, max_age=CHOICE_SECONDS)
-    return facts
-
-
 def _label(customer: Customer, card: Card) -> str:
     """The card's label away from the others."""
     return f"{customer}: {card}" + (f" ({', '.join(card.subscriptions)})" if card.subscriptions else "")
-
-
-def _shown(card: Card) -> str:
-    """What the history keeps of a card: its type and last digits."""
-    return " ".join(filter(None, [card.type, f"•••• {card.last_digits}" if card.last_digits else ""]))
 
 
 @sensitive_variables()
@@ -120,7 +95,7 @@ def _rows(customer: Customer, cards: list[Card], failures: list[DeletionFailure]
             about += [one for one in failures if (one.customer, one.label) == (str(customer.pk), label)]
         if about:
             failures.remove(about[0])
-        sealed = seal(customer, label, card.token, user, _shown(card)) if card.token else ""
+        sealed = seal(customer, card, label, user) if card.token else ""
         rows.append(_row(card, label, sealed, about[0] if about else None))
     return rows
 

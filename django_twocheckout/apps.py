@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery.signals import worker_ready
 from django.apps import AppConfig
 from django.core.checks import Tags, register
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_save
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 
@@ -25,10 +26,14 @@ class TwoCheckoutConfig(AppConfig):
         register(checks.check_managers, "twocheckout")
         register(checks.check_caches, "twocheckout")
         register(checks.check_algorithms, "twocheckout")
+        register(checks.check_mirrors, "twocheckout")
         register(checks.check_sweep_in_database, "twocheckout", Tags.database)
         register(checks.check_worker, "twocheckout", deploy=True)
         register(checks.check_addresses, "twocheckout", deploy=True)
         register(checks.check_broker, "twocheckout", deploy=True)
         post_save.connect(receivers.push_saved_customer, dispatch_uid="twocheckout.push_saved")
         customers_marked.connect(receivers.push_marked_customers, dispatch_uid="twocheckout.push_marked")
+        pre_save.connect(receivers.prepare_mirrored_object, dispatch_uid="twocheckout.prepare_mirrored")
+        post_save.connect(receivers.mirror_saved_object, dispatch_uid="twocheckout.mirror_saved")
         worker_ready.connect(receivers.push_what_waited, dispatch_uid="twocheckout.push_what_waited")
+        autodiscover_modules("twocheckout")  # the project's mirrors

@@ -7,6 +7,7 @@ from .clock import clock_of, database_now, host_now, read_clock, utc_now, with_c
 from .customer import Customer
 from .job import Job
 from .locks import PAUSES, attempts, delete_free, has_row_locks, is_lock_timeout, lock_rows, short_waits, update_free
+from .mirror_mark import MirrorMark
 from .notification import Notification, NotificationKind, NotificationOutcome
 from .querysets import IN_TURN, LONG_DUE, CustomerQuerySet, after_commit, customers_marked, mark
 from .references import new_external_reference
@@ -33,6 +34,7 @@ __all__ = [
     "Customer",
     "CustomerQuerySet",
     "Job",
+    "MirrorMark",
     "Notification",
     "NotificationKind",
     "NotificationOutcome",

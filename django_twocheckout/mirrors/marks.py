@@ -82,7 +82,7 @@ def failure(mirror: Mirror, key: Any, error: Exception) -> str:
         where = ""
     else:
         # The exception's text may quote values, so there is only its type and place.
-        words = f"{mirror.name}: {type(error).__name__}."
+        words = f"{mirror.name} failed with {type(error).__name__}."
         where = "\n" + "".join(traceback.format_tb(error.__traceback__))
     facts = {"action": "mirror.failed"}
     logger.error("%s %s: not mirrored: %s%s", mirror.label, key, words, where, extra=facts)

@@ -133,13 +133,18 @@ def apply_all(
     *on_portion*: called with the keys of each portion once it is committed. *seconds*: no portion begins after so long.
     """
     done, began = Applied(), time.monotonic()
+    labels = [mirror.label for mirror in registered()]
+    failed = MirrorMark.objects.using(using).filter(mirror__in=labels).exclude(reason="")
+    before = list(failed.values_list("pk", flat=True))
     for mirror, keys in _portions(using):
         if seconds is not None and time.monotonic() - began > seconds:
-            break
+            return done
         done += apply_portion(mirror, keys, using)
         done.links.clear()  # there may be a million
         if on_portion is not None:
             on_portion(keys)
+    for start in range(0, len(before), PORTION):  # each was tried again, and marked again if it failed
+        delete_free(failed.filter(pk__in=before[start : start + PORTION]))
     return done
 
 

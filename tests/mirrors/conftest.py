@@ -6,27 +6,13 @@ from django_twocheckout import mirrors
 from django_twocheckout.models import MirrorMark
 
 from ..shop.models import Buyer, Guest
-from ..shop.twocheckout import customer_fields
-
-COMPLETE = {"name": "Ada Lovelace", "email": "ada@example.org", "city": "London"}
+from .people import COMPLETE
 
 
 @pytest.fixture
 def buyer(db) -> Buyer:
     """A complete buyer, saved and mirrored."""
     return Buyer.objects.create(**COMPLETE)
-
-
-@pytest.fixture
-def mirror_with():
-    """Replaces the buyers' mirror by this function until the test ends."""
-
-    def replace(function, **options):
-        mirrors.unregister(Buyer)
-        mirrors.register(Buyer, **{"link": "customer", **options})(function)
-
-    yield replace
-    replace(customer_fields, select_related=["user"])
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from django_twocheckout.mirrors.portions import apply_due
 from django_twocheckout.models import Customer, MirrorMark
 
 from ..shop.models import Buyer, Guest, Subscriber
-from .conftest import COMPLETE
+from .people import COMPLETE
 
 
 def people(count):

@@ -11,7 +11,7 @@ from django_twocheckout.mirrors import refresh
 from django_twocheckout.models import MirrorMark
 
 from ..shop.models import Buyer
-from .conftest import COMPLETE
+from .people import COMPLETE
 
 SAVE = 1
 

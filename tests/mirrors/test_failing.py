@@ -16,7 +16,7 @@ from django_twocheckout.mirrors.portions import PORTION, apply_due
 from django_twocheckout.models import Account, Customer, MirrorMark
 
 from ..shop.models import Buyer, Guest, Order
-from .conftest import COMPLETE
+from .people import COMPLETE
 
 
 def raises(buyer):
@@ -35,7 +35,7 @@ def test_the_save_goes_on_and_is_told(db, mirror_with, marked, caplog):
     assert Buyer.objects.count() == 2
     assert bad.customer_id is None
     assert good.customer_id
-    assert marked() == [(str(bad.pk), "tests.mirrors.test_failing.raises: LookupError.")]
+    assert marked() == [(str(bad.pk), "tests.mirrors.test_failing.raises failed with LookupError.")]
     assert "LookupError" in caplog.text
     assert "test_failing.py" in caplog.text
     assert "b@example.org" not in caplog.text
@@ -107,7 +107,7 @@ def test_a_database_error_inside(db, mirror_with, marked):
     mirror_with(queries)
     buyer = Buyer.objects.create(**COMPLETE)
     assert Buyer.objects.filter(pk=buyer.pk).exists()
-    assert marked()[0][1].endswith(": IntegrityError.")
+    assert marked()[0][1].endswith(" failed with IntegrityError.")
 
 
 def test_a_reference_that_another_has(db, mirror_with, marked):
@@ -115,7 +115,7 @@ def test_a_reference_that_another_has(db, mirror_with, marked):
     mirror_with(lambda buyer: {"external_customer_reference": "taken"})
     buyer = Buyer.objects.create(**COMPLETE)
     assert buyer.customer_id is None
-    assert marked()[0][1].endswith(": IntegrityError.")
+    assert marked()[0][1].endswith(" failed with IntegrityError.")
     Buyer.objects.bulk_create([Buyer(**COMPLETE), Buyer(**COMPLETE)])
     assert len(apply_due("default").failed) == 3
     assert Customer.objects.count() == 1
@@ -126,7 +126,7 @@ def test_a_move_to_another_account(buyer, mirror_with, marked, configure):
     Customer.objects.update_unmarked(customer_reference="7", acknowledged={"email": "a"})
     mirror_with(lambda buyer: {"account": "eu"})
     buyer.save()
-    assert marked()[0][1].endswith(": AccountIsFixed.")
+    assert marked()[0][1].endswith(" failed with AccountIsFixed.")
     assert Customer.objects.get().account == "default"
 
 

@@ -14,7 +14,7 @@ from django_twocheckout import sync
 from django_twocheckout.models import Customer
 
 from ..shop.models import Buyer, Guest, Subscriber
-from .conftest import COMPLETE
+from .people import COMPLETE
 
 
 def saved(instance, **values):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import models, router
@@ -68,7 +67,7 @@ class Owner:
 
     instance: models.Model
     #: Names of the customer's fields that the mirror sets.
-    fields: Collection[str]
+    fields: frozenset[str]
 
     __repr__ = redacted_repr
 

@@ -5,6 +5,6 @@ from .models import Account
 
 @admin.register(Account)
 class AccountAdmin(admin.ModelAdmin):
-    list_display = ["nickname", "customer", "joined_at"]
+    list_display = ["nickname", "first_name", "last_name", "customer", "joined_at"]
     list_select_related = ["customer"]
-    raw_id_fields = ["customer"]
+    readonly_fields = ["customer"]

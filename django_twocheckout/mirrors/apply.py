@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections, models, transaction
+from django.db.models import Exists, OuterRef
 
 from ..models import Customer
-from ..redaction import redacted_repr
+from ..redaction import RedactedDict, redacted_repr
 from .marks import failure
 from .registry import Mirror
 from .transactions import LazySavepoint
@@ -64,8 +65,8 @@ class Applied:
     def __iadd__(self, other: Applied) -> Applied:
         self.made += other.made
         self.changed += other.changed
-        self.failed = {**self.failed, **other.failed}
-        self.busy = [*self.busy, *other.busy]
+        self.failed |= other.failed
+        self.busy += other.busy
         self.links |= other.links
         return self
 
@@ -99,11 +100,11 @@ def _difference(mirror: Mirror, instance: models.Model, customer: Customer, fiel
     key = mirror.key_of(instance)
     is_ours = customer.mirror_of == mirror.mirror_of(key)
     last = customer.mirrored if is_ours else {}
-    values = {
-        name: value
+    values = RedactedDict(
+        (name, value)
         for name, value in fields.items()
         if last.get(name) != value and (getattr(customer, name) or "") != value
-    }
+    )
     is_linked = getattr(instance, mirror.link_attname) is not None
     if is_ours and is_linked and not values and dict(fields) == customer.mirrored:
         return None
@@ -119,8 +120,8 @@ def unlinked(mirror: Mirror, keys: Iterable[Any], using: str, *, lock: bool = Fa
     names = [mirror.mirror_of(key) for key in keys]
     if not names:
         return {}
-    linked = mirror.rows(using).filter(**{f"{mirror.link}__isnull": False}).values(mirror.link)
-    customers = Customer.objects.using(using).filter(mirror_of__in=names).exclude(pk__in=linked).order_by("pk")
+    linked = Exists(mirror.rows(using).filter(**{mirror.link: OuterRef("pk")}))
+    customers = Customer.objects.using(using).filter(~linked, mirror_of__in=names).order_by("pk")
     return {str(customer.mirror_of): customer for customer in (customers.select_for_update() if lock else customers)}
 
 
@@ -169,7 +170,7 @@ def _make_together(mirror: Mirror, changes: Sequence[Change], using: str, done: 
 
 
 def _new(mirror: Mirror, change: Change) -> Customer:
-    return Customer(mirror_of=mirror.mirror_of(change.key), mirrored=dict(change.mirrored), **change.values)
+    return Customer(mirror_of=mirror.mirror_of(change.key), mirrored=change.mirrored, **change.values)
 
 
 def _write_one(mirror: Mirror, change: Change, using: str) -> Any:
@@ -185,7 +186,7 @@ def _write_one(mirror: Mirror, change: Change, using: str) -> Any:
             customer.save_mirrored(using, mirror_of=mirror.mirror_of(change.key), mirrored=change.mirrored)
         else:
             rows = Customer.objects.using(using).filter(pk=customer.pk)
-            rows.update_unmarked(mirror_of=mirror.mirror_of(change.key), mirrored=dict(change.mirrored))
+            rows.update_unmarked(mirror_of=mirror.mirror_of(change.key), mirrored=change.mirrored)
     if change.customer is None or getattr(change.instance, mirror.link_attname) is None:
         mirror.rows(using).filter(pk=change.key).update(**{mirror.link: customer.pk})
     return customer.pk

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 
 from ..models import Customer
 from ..models.validators import validate_storable
+from ..redaction import RedactedDict
 
 
 class CustomerFields(TypedDict, total=False):
@@ -54,8 +55,8 @@ def cleaned(fields: object) -> dict[str, str]:
         raise FieldsRefused("It must return a dictionary of a customer's fields, or None")
     if not NAMES.issuperset(fields):
         raise FieldsRefused("It returned a field that is none of CustomerFields")
-    values = {name: _text(name, value) for name, value in fields.items()}
-    return {name: value for name, value in values.items() if value or name not in _NOT_BLANK}
+    values = ((name, _text(name, value)) for name, value in fields.items())
+    return RedactedDict((name, value) for name, value in values if value or name not in _NOT_BLANK)
 
 
 def _text(name: str, value: Any) -> str:

@@ -66,6 +66,7 @@ def _apply_marked(label: str, marked: Sequence[MirrorMark], using: str, done: Ap
         words = marks.failure(mirror, f"({len(marked)} objects)", error)
         then = database_now() + timedelta(seconds=marks.LONGEST_BACKOFF)
         return rows.update(due_at=then, reason=words, failed_attempts=F("failed_attempts") + 1)
+    applied.links.clear()  # there may be a million
     done += applied
     return len(marked)
 

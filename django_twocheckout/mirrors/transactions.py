@@ -94,20 +94,24 @@ class _Entry(weakref.ref[models.Model]):
 class _Uncommitted:
     """An instance's link that was set in a transaction."""
 
-    __slots__ = ("attname", "before", "entry")
+    __slots__ = ("attname", "before", "customer", "entry")
 
-    def __init__(self, attname: str, before: Any, entry: weakref.ref[_Entry] | None = None) -> None:
-        self.attname, self.before, self.entry = attname, before, entry
+    def __init__(self, attname: str, before: Any, customer: Any, entry: weakref.ref[_Entry] | None = None) -> None:
+        self.attname, self.before, self.customer, self.entry = attname, before, customer, entry
 
-    def __reduce__(self) -> tuple[type[_Uncommitted], tuple[str, Any]]:
-        return type(self), (self.attname, self.before)  # of a pickled one nobody knows whether it was rolled back
+    def __reduce__(self) -> tuple[type[_Uncommitted], tuple[str, Any, Any]]:
+        return type(self), (
+            self.attname,
+            self.before,
+            self.customer,
+        )  # of a pickled one nobody knows whether it was rolled back
 
 
 def set_link(instance: models.Model, attname: str, customer: Any, using: str) -> None:
     """Let the instance in the project's hands know its customer, as long as the transaction is not rolled back."""
     entry = _Entry(instance)
     transaction.on_commit(entry, using=using)
-    kept = _Uncommitted(attname, getattr(instance, attname), weakref.ref(entry))
+    kept = _Uncommitted(attname, getattr(instance, attname), customer, weakref.ref(entry))
     setattr(instance, attname, customer)
     vars(instance)[_UNCOMMITTED] = kept
 
@@ -116,5 +120,6 @@ def forget_rolled_back(instance: models.Model) -> None:
     """Before a save: take back a link that was rolled back. It would refer to a customer that is not there."""
     kept: _Uncommitted | None = vars(instance).get(_UNCOMMITTED)
     if kept is not None and kept.entry is not None and kept.entry() is None:
-        setattr(instance, kept.attname, kept.before)
         vars(instance).pop(_UNCOMMITTED)
+        if getattr(instance, kept.attname) == kept.customer:
+            setattr(instance, kept.attname, kept.before)

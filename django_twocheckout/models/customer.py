@@ -77,7 +77,7 @@ class Customer(Information):
     )
     saved_at = models.DateTimeField(_("saved"), auto_now=True, help_text=_("When it was last saved here."))
 
-    # What a mirror of the project keeps. See ``mirrors``.
+    # What a mirror of the project keeps, also in dumps: without it, it would overwrite what others changed.
     mirror_of = models.CharField(  # noqa: DJ001 - most customers have none
         max_length=255,
         null=True,
@@ -243,7 +243,7 @@ class Customer(Information):
 
     def save_mirrored(self, using: str, *, mirror_of: str, mirrored: Mapping[str, str]) -> None:
         """Save what was assigned, and note in the same statement which object's values these are."""
-        self.written_beside = {"mirror_of": mirror_of, "mirrored": dict(mirrored)}
+        self.written_beside = {"mirror_of": mirror_of, "mirrored": mirrored}
         try:
             self.save(using=using)
         finally:

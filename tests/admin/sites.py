@@ -1,4 +1,4 @@
-"""Other admin sites than Django's own: a second one, one without jobs, one with a proxy, and one with mirrored objects."""
+"""Other admin sites than Django's own: a second one, one without jobs, with a proxy, and with mirrored objects."""
 
 from __future__ import annotations
 

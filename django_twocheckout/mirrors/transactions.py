@@ -59,7 +59,7 @@ class LazySavepoint:
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if not self.is_set:
             self.is_set = True  # before its own statement, which comes through here too
-            self.savepoint = transaction.savepoint(self.using)
+            self.savepoint = connections[self.using].savepoint()
         return execute(sql, params, many, context)
 
     def __exit__(
@@ -69,10 +69,10 @@ class LazySavepoint:
         if self.savepoint is None:
             return
         if kind is None and not transaction.get_rollback(self.using):
-            transaction.savepoint_commit(self.savepoint, self.using)
+            connections[self.using].savepoint_commit(self.savepoint)
         else:
             transaction.set_rollback(False, self.using)  # else Django refuses even this statement
-            transaction.savepoint_rollback(self.savepoint, self.using)
+            connections[self.using].savepoint_rollback(self.savepoint)
 
 
 class _Entry(weakref.ref[models.Model]):
@@ -100,11 +100,8 @@ class _Uncommitted:
         self.attname, self.before, self.customer, self.entry = attname, before, customer, entry
 
     def __reduce__(self) -> tuple[type[_Uncommitted], tuple[str, Any, Any]]:
-        return type(self), (
-            self.attname,
-            self.before,
-            self.customer,
-        )  # of a pickled one nobody knows whether it was rolled back
+        # Without the entry: of a pickled one nobody knows whether it was rolled back.
+        return type(self), (self.attname, self.before, self.customer)
 
 
 def set_link(instance: models.Model, attname: str, customer: Any, using: str) -> None:

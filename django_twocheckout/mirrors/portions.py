@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import models, transaction
+from django.db import OperationalError, models, transaction
 from django.db.models import F
 
 from ..models import Customer, MirrorMark, database_now, delete_free, has_row_locks, lock_rows
@@ -62,6 +62,8 @@ def _apply_marked(label: str, marked: Sequence[MirrorMark], using: str, done: Ap
                 if key is not None:
                     attempts[key] = max(attempts[key], one.failed_attempts)
             applied = apply_portion(mirror, list(attempts), using, attempts=attempts)
+    except OperationalError:  # a deadlock, or a lock that was not to be had in time
+        return rows.update(due_at=database_now() + timedelta(seconds=marks.BUSY_SECONDS))
     except Exception as error:  # not one object's mistake, but of the mirror as a whole
         words = marks.failure(mirror, f"({len(marked)} objects)", error)
         then = database_now() + timedelta(seconds=marks.LONGEST_BACKOFF)
@@ -140,7 +142,11 @@ def apply_all(
     for mirror, keys in _portions(using):
         if seconds is not None and time.monotonic() - began > seconds:
             return done
-        done += apply_portion(mirror, keys, using)
+        try:
+            done += apply_portion(mirror, keys, using)
+        except OperationalError:  # as above
+            marks.mark_keys(mirror, keys, using, seconds=marks.BUSY_SECONDS)
+            done.busy += keys
         done.links.clear()  # there may be a million
         if on_portion is not None:
             on_portion(keys)
@@ -160,11 +166,13 @@ def preview(using: str) -> Iterator[Decided]:
 
 def count(using: str) -> int:
     """The number of objects of mirrored models."""
-    return sum(mirror.rows(using).count() for mirror in registered())
+    return sum(mirror.rows(using).count() for mirror in registered() if not mirror.mistake)
 
 
 def _portions(using: str) -> Iterator[tuple[Mirror, list[Any]]]:
     for mirror in registered():
+        if mirror.mistake:  # the system check tells
+            continue
         last = None
         while True:
             rows = mirror.rows(using).order_by("pk")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connections, models, router, transaction
+from django.db import DatabaseError, connections, models, router, transaction
 
 from ..models import Customer
 from . import marks
@@ -56,8 +56,13 @@ def follow_save(mirror: Mirror, instance: models.Model, using: str, *, created: 
             if connections[using].needs_rollback:
                 raise  # the database has given up the project's transaction
             done = Applied(failed={key: marks.failure(mirror, key, error)})
-        for failed, reason in done.failed.items():
-            marks.mark_keys(mirror, [failed], using, reason=reason)
+            try:
+                marks.mark_keys(mirror, done.failed, using, reason=done.failed[key])
+            except DatabaseError:
+                raise error from None  # as above, and Django did not know it
+        else:
+            for failed, reason in done.failed.items():
+                marks.mark_keys(mirror, [failed], using, reason=reason)
         customer = done.links.get(key)
         if customer is not None and getattr(instance, mirror.link_attname) != customer:
             set_link(instance, mirror.link_attname, customer, using)

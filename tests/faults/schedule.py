@@ -58,6 +58,8 @@ class Plan:
     #: Rows whose fiscal code the vendor refuses: from the beginning; until repaired; only later.
     refused: list[int]
     switches: dict[str, object]
+    #: Whether half of the writers save objects of the project, whose customers are mirrored.
+    mirrored: bool = False
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -74,7 +76,8 @@ class Plan:
         )
         accounts = " and ".join(self.accounts)
         lines = [
-            f"seed {self.seed}: {self.database}, {self.broker}, {self.rows} rows of {accounts}, {self.writers} writers",
+            f"seed {self.seed}: {self.database}, {self.broker}, {self.rows} rows of {accounts}, {self.writers} writers"
+            + (", half of mirrored objects" if self.mirrored else ""),
             f"  workers: {workers}; batches of {self.batch_size}",
             f"  vendor: {self.switches}; refuses rows {self.refused}",
             *(f"  {event}" for event in self.events),
@@ -116,6 +119,7 @@ def plan(seed: int, database: str = "all", broker: str = "all") -> Plan:
         batch_size=batch_size,
         refused=refused,
         switches=switches,
+        mirrored=random.Random(f"{seed} mirrored").random() < 0.5,
         events=sorted((_on(database, event) for event in events), key=lambda event: event.at),
     )
 

@@ -79,6 +79,36 @@ class Subscriber(Buyer):
         app_label = "shop"
 
 
+class Patron(models.Model):
+    """Mirrored with all fields that a customer can have, and so under other names than its own where they differ."""
+
+    id = models.BigAutoField(primary_key=True)
+    merchant = models.CharField(max_length=64)
+    first_name = models.CharField(max_length=255)
+    last_name = models.CharField(max_length=255)
+    company = models.CharField(max_length=255)
+    fiscal_code = models.CharField(max_length=255)
+    address1 = models.CharField(max_length=255)
+    address2 = models.CharField(max_length=255)
+    city = models.CharField(max_length=255)
+    state = models.CharField(max_length=255)
+    zip = models.CharField(max_length=64)
+    country_code = models.CharField(max_length=2)
+    phone = models.CharField(max_length=64)
+    fax = models.CharField(max_length=64)
+    email = models.CharField(max_length=255)
+    language = models.CharField(max_length=10)
+    customer = models.OneToOneField(Customer, null=True, editable=False, on_delete=models.CASCADE)
+
+    objects = mirrors.MirroredQuerySet.as_manager()
+
+    class Meta:
+        app_label = "shop"
+
+    def __str__(self) -> str:
+        return f"patron {self.pk}"
+
+
 class Guest(models.Model):
     """Mirrored in some tests; its keys are no numbers."""
 

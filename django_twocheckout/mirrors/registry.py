@@ -11,6 +11,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 
 from ..models import Customer
+from ..redaction import redacted_repr
 from .fields import CustomerFields, FieldsRefused, cleaned
 from .transactions import keep_save, save_in_transaction
 
@@ -27,6 +28,8 @@ class Mirror:
     #: The name of the model's field that refers to the customer.
     link: str
     select_related: tuple[str, ...] = ()
+
+    __repr__ = redacted_repr
 
     @property
     def label(self) -> str:

@@ -8,7 +8,8 @@ from celery.signals import worker_ready
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 from django.db.models import Model
-from django.db.models.signals import post_save, pre_delete
+from django.db.models.signals import post_save, pre_delete, pre_save
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 
@@ -34,6 +35,7 @@ class TwoCheckoutConfig(AppConfig):
         register(checks.check_managers, "twocheckout")
         register(checks.check_caches, "twocheckout")
         register(checks.check_algorithms, "twocheckout")
+        register(checks.check_mirrors, "twocheckout")
         register(checks.check_sweep_in_database, "twocheckout", Tags.database)
         register(checks.check_worker, "twocheckout", deploy=True)
         register(checks.check_addresses, "twocheckout", deploy=True)
@@ -44,4 +46,7 @@ class TwoCheckoutConfig(AppConfig):
         models: list[type[Model]] = [Customer, *_subclasses(Customer)]
         for model in models:
             pre_delete.connect(receivers.keep_row_while_erased, model, dispatch_uid="twocheckout.keep_row_while_erased")
+        pre_save.connect(receivers.prepare_mirrored_object, dispatch_uid="twocheckout.prepare_mirrored")
+        post_save.connect(receivers.mirror_saved_object, dispatch_uid="twocheckout.mirror_saved")
         worker_ready.connect(receivers.push_what_waited, dispatch_uid="twocheckout.push_what_waited")
+        autodiscover_modules("twocheckout")  # the project's mirrors

@@ -2,7 +2,8 @@
 
 E001: ``TWOCHECKOUT`` is missing or no dictionary. E002: it has an unknown key. E003: a required key is missing or
 blank. E004: ``BASE_URL`` is wrong. E005: ``HASH_ALGORITHM`` is wrong. E006: any other value is wrong. ``conf`` says
-what is valid for each key. The warnings, W001 to W009, and I001 stand in the docstrings of the checks below.
+what is valid for each key. E010 and E011, the warnings, W001 to W009, and I001 stand in the
+docstrings of the checks below.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .broker import unreadable
 from .conf import DEFAULT_ACCOUNT, KNOWN, SETTINGS, ConfigurationError, conf, given, public_host
 from .dispatch import reach_broker
 from .flows.notifications_overview import addresses
+from .mirrors.registry import registered, second_mirrors
 from .models import Customer, CustomerQuerySet
 
 SWEEP = "twocheckout.push_pending"
@@ -170,6 +172,30 @@ def check_managers(app_configs: object = None, **kwargs: object) -> list[CheckMe
         for manager in model._meta.managers
         if not isinstance(manager.get_queryset(), CustomerQuerySet)
     ]
+
+
+def check_mirrors(app_configs: object = None, **kwargs: object) -> list[CheckMessage]:
+    """E010: a mirror whose link is no nullable OneToOneField to Customer. E011: a second mirror of a model."""
+    wrong = [
+        Error(
+            f"The mirror {mirror.name} cannot work: {mirror.mistake}.",
+            hint=f"{mirror.link} = models.OneToOneField(Customer, null=True, editable=False, on_delete=…)",
+            obj=mirror.model,
+            id="twocheckout.E010",
+        )
+        for mirror in registered()
+        if mirror.mistake
+    ]
+    second = [
+        Error(
+            f"{mirror.model._meta.label} has two mirrors, and {mirror.name} is the second.",
+            hint="A model has one mirror: let one function return all fields.",
+            obj=mirror.model,
+            id="twocheckout.E011",
+        )
+        for mirror in second_mirrors()
+    ]
+    return [*wrong, *second]
 
 
 def check_caches(app_configs: object = None, **kwargs: object) -> list[CheckMessage]:

@@ -1,4 +1,4 @@
-"""Asks for a wake-up when rows were saved: between the models and ``dispatch``. Connected in ``apps.py``."""
+"""Asks for a wake-up when rows were saved, and mirrors the project's objects. Connected in ``apps.py``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from django.db.models import Model
 from . import dispatch, tasks
 from .conf import conf
 from .exceptions import BeingErased
+from .mirrors.registry import mirror_of
+from .mirrors.saving import follow_save
+from .mirrors.transactions import forget_rolled_back
 from .models import Customer, ErasureState, SyncState
 
 
@@ -47,3 +50,18 @@ def keep_row_while_erased(
 def push_what_waited(sender: object, **kwargs: object) -> None:
     """When a worker has started: push the rows that were saved without a worker."""
     dispatch.enqueue(tasks.push_pending)
+
+
+def prepare_mirrored_object(sender: type[Model], instance: Model, **kwargs: object) -> None:
+    """Before ``save()`` of a mirrored object: its link may have been rolled back."""
+    if mirror_of(sender) is not None:
+        forget_rolled_back(instance)
+
+
+def mirror_saved_object(
+    sender: type[Model], instance: Model, using: str, created: bool, raw: bool, **kwargs: object
+) -> None:
+    """After ``save()`` of a mirrored object: make or change its customer."""
+    mirror = mirror_of(sender)
+    if mirror is not None:
+        follow_save(mirror, instance, using, created=created, raw=raw)

@@ -20,6 +20,7 @@ from .exceptions import SendingDisabled, TwoCheckoutError
 from .flows.pull import ask_stale
 from .flows.push import push_due
 from .flows.sweep import reserve_wakeup
+from .flows.verify import verify as find_unmarked
 from .models import Customer
 
 logger = logging.getLogger("twocheckout")
@@ -29,6 +30,8 @@ LONGEST_COUNTDOWN = 600.0
 #: Seconds after which a task claims no more rows. It asks for another task if more is due. A long task would block its
 #: worker, and the broker might deliver its message again.
 TASK_SECONDS = 60.0
+#: Seconds after which the nightly look begins with no more rows.
+VERIFY_SECONDS = 1500.0
 
 #: A project's own limit for all tasks may be short, and would interrupt a chain of requests.
 LIMITS: dict[str, Any] = {"soft_time_limit": 1800, "time_limit": 1860}
@@ -83,6 +86,17 @@ def pull_stale(hours: float = 24.0, minutes: float = 10.0, database: str | None 
     """Ask for pulls of the stalest customers, all of them within *hours*. Let beat run it every *minutes*."""
     if ask_stale(hours * 3600, minutes * 60, database=database):
         push_pending(database)
+
+
+@shared_task(name="twocheckout.verify", ignore_result=True, acks_late=True, **LIMITS)
+def verify(database: str | None = None) -> None:
+    """Find what was changed past the marks, such as by raw SQL, and push it. Let beat run it every night."""
+    found = find_unmarked(database=database, seconds=VERIFY_SECONDS)
+    logger.info(
+        "verified: %s customers and %s objects had been changed without a mark, %s objects failed",
+        found.customers, found.mirrored, found.failed, extra={"action": "verify"},
+    )  # fmt: skip
+    push_pending(database)
 
 
 @shared_task(name="twocheckout.pull_customer", ignore_result=True, acks_late=True, **LIMITS)

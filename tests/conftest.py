@@ -8,7 +8,7 @@ from celery import Celery, current_app
 from celery.signals import before_task_publish
 from django.apps import apps
 
-from django_twocheckout import dispatch, signals, sync
+from django_twocheckout import dispatch, mirrors, signals, sync
 from django_twocheckout.engine import retry
 from django_twocheckout.models import Customer
 
@@ -109,6 +109,28 @@ def with_cards(pushed, twocheckout) -> Customer:
     twocheckout.add_card(pushed.customer_reference, "Visa", "1111")
     twocheckout.add_card(pushed.customer_reference, "Mastercard", "4444", subscription="SUB-42")
     return pushed
+
+
+@pytest.fixture
+def customer_fields():
+    """The function of the shop's mirror."""
+    # Only here: a project's tests may have other apps.
+    from .shop.twocheckout import customer_fields
+
+    return customer_fields
+
+
+@pytest.fixture
+def mirror_with(customer_fields):
+    """Replaces the mirror of the shop's buyers by this function until the test ends."""
+    model = apps.get_model("shop", "Buyer")
+
+    def replace(function, **options):
+        mirrors.unregister(model)
+        mirrors.register(model, **{"link": "customer", **options})(function)
+
+    yield replace
+    replace(customer_fields, select_related=["user"])
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from ..countries import country_name
 from ..flows.erase import erasure_under_way
 from ..flows.notifications_overview import of_customer
+from ..mirrors.overview import Owner, owner_of
 from ..models import Attempt, Customer, Job, SyncState, Verb
 from .actions import choose_cards, erase, push_now, refetch, retry_failed
 from .base import Page, banner, outside_transactions, user_names
@@ -29,6 +30,7 @@ from .display.conflicts import last_conflict, last_conflicts
 from .display.failures import in_words, reason, translated
 from .display.fields import value
 from .display.history import Line, refusal
+from .display.mirrors import source
 from .display.state_summary import MANY, ago, badge, failing_for, next_try, not_in_step, state_summary
 from .filters import CardsFilter, ConflictFilter, CountryFilter, PresenceFilter, ReasonFilter, StaleFilter
 from .form import CustomerForm
@@ -169,6 +171,20 @@ class CustomerAdmin(ComposedAdmin):
         if not self.has_view_permission(request, customer):
             raise PermissionDenied
         return customer
+
+    def owner(self, request: HttpRequest, customer: Customer | None) -> Owner | None:
+        """The project's object that sets fields of this customer. Read once for each request."""
+        if customer is None:
+            return None
+        owners: dict[object, Owner | None] = vars(request).setdefault("customers_owners", {})
+        if customer.pk not in owners:
+            owners[customer.pk] = owner_of(customer)
+        return owners[customer.pk]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        """Also those that a mirror sets: an edit here would not reach the project's object."""
+        fields, owner = super().get_readonly_fields(request, obj), self.owner(request, obj)
+        return fields if owner is None else [*fields, *sorted(owner.fields)]
 
     # Columns and fields.
 
@@ -374,14 +390,17 @@ class CustomerAdmin(ComposedAdmin):
             account = above["account"]
             stopped = bool(above["stopped_accounts"] or above["standstill"])
             attempt = customer.attempts.filter(verb=Verb.PUSH).order_by("-at", "-pk").first()
+            owner = self.owner(request, customer)
             content |= {
                 **above,
+                "source": source(self, request, owner) if owner else None,
                 "state_summary": state_summary(
                     customer,
                     account,
                     attempt,
                     may_change=self.has_change_permission(request, customer),
                     may_push=self.has_push_permission(request, customer),
+                    owner=owner,
                 ),
                 "pause_reason": translated(account.reason) if account else "",
                 "badge": badge(customer),

@@ -15,6 +15,7 @@ from ..conf import conf
 from ..engine import history
 from ..engine.repair import repair
 from ..engine.summary import Summary
+from ..mirrors.portions import apply_due
 from ..models import Account, Source, update_free
 from . import jobs, notifications_sweep, unknown
 from .erase import tell_lost
@@ -34,7 +35,8 @@ def sweep(
 ) -> Summary:
     """Do whatever is due, for at most *limit* customers: push every marked row, then push or pull what was asked for.
 
-    What 2Checkout notified of is asked for first. Customers that IMPORT_UNKNOWN adds come last.
+    What 2Checkout notified of is asked for first, and objects that are marked are mirrored. Customers that
+    IMPORT_UNKNOWN adds come last.
 
     Ends early if 2Checkout gives no answer, if RATE_LIMIT is reached, or after *seconds*. The other rows stay due. Also
     deletes old history and jobs. *on_backlog*: called once if there is work for another worker. *on_settled*: called
@@ -44,6 +46,7 @@ def sweep(
     repair(customers.db)
     if notified := notifications_sweep.has_work(customers.db):
         notifications_sweep.apply(customers.db)
+    apply_due(customers.db, seconds=None if seconds is None else seconds / 2)
     summary = run_due(
         customers, source=source, limit=limit, seconds=seconds, on_backlog=on_backlog, on_settled=on_settled
     )

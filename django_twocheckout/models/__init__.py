@@ -8,6 +8,7 @@ from .customer import Customer
 from .erasure import Erasure, ErasureState, key_name, reference_hash
 from .job import Job
 from .locks import PAUSES, attempts, delete_free, has_row_locks, is_lock_timeout, lock_rows, short_waits, update_free
+from .mirror_mark import MirrorMark
 from .notification import Notification, NotificationKind, NotificationOutcome
 from .querysets import IN_TURN, LONG_DUE, CustomerQuerySet, after_commit, customers_marked, mark
 from .references import new_external_reference
@@ -37,6 +38,7 @@ __all__ = [
     "Erasure",
     "ErasureState",
     "Job",
+    "MirrorMark",
     "Notification",
     "NotificationKind",
     "NotificationOutcome",

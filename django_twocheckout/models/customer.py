@@ -7,6 +7,7 @@ A row holds three things: the values, those 2Checkout last acknowledged (``ackno
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -77,6 +78,23 @@ class Customer(Information):
         help_text=_("When 2Checkout's values were last read into this row."),
     )
     saved_at = models.DateTimeField(_("saved"), auto_now=True, help_text=_("When it was last saved here."))
+
+    # What a mirror of the project keeps, also in dumps: without it, it would overwrite what others changed.
+    mirror_of = models.CharField(  # noqa: DJ001 - most customers have none
+        max_length=255,
+        null=True,
+        blank=True,
+        default=None,
+        db_index=True,
+        editable=False,
+        help_text=_("The project's object whose customer it is: its model's label and its primary key."),
+    )
+    mirrored = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=_("The values that the mirror last had from that object, by field."),
+    )
 
     # The engine's own fields.
     presence = models.CharField(
@@ -153,11 +171,14 @@ class Customer(Information):
         customer_reference enabled trial existing_cards credit_limit credit_remaining credit_currency sync_state
         sync_error error_code pushed_at pulled_at presence untried acknowledged shown written in_doubt
         changed_since_claim pending_since failing_since failed_attempts next_attempt_at lease lease_expires_at
-        erased
+        erased mirror_of mirrored
         """.split()
     )
     #: A row keeps it once 2Checkout may know the customer.
     FIXED_FIELDS = frozenset(["account"])
+
+    #: What a mirror writes with the values of the save that is under way.
+    written_beside: Mapping[str, object] = MappingProxyType({})
 
     class Meta:
         verbose_name = _("customer")
@@ -247,7 +268,7 @@ class Customer(Information):
             raise BeingErased
         if self.PUSHED_FIELDS.isdisjoint(names) and (asked or self.sync_state != SyncState.FAILED):
             return {}
-        values = mark(names)
+        values = {**mark(names), **self.written_beside}
         if "external_customer_reference" in names:
             values["external_customer_reference"] = self.external_customer_reference or None
         return self.assign(**values)
@@ -264,8 +285,17 @@ class Customer(Information):
             self.external_customer_reference = fresh_reference(self.account)
         if copied:
             self.assign(pushed_at=None, pulled_at=None, acknowledged={}, shown={}, written={}, in_doubt=[])
+            self.assign(mirror_of=None, mirrored={})
         self.presence, self.erased = Presence.THERE, False
         self.reset_state()
+
+    def save_mirrored(self, using: str, *, mirror_of: str, mirrored: Mapping[str, str]) -> None:
+        """Save what was assigned, and note in the same statement which object's values these are."""
+        self.written_beside = {"mirror_of": mirror_of, "mirrored": mirrored}
+        try:
+            self.save(using=using)
+        finally:
+            del self.written_beside
 
     def remember_written(self, using: str, names: Collection[str] | None = None) -> None:
         super().remember_written(using, names)

@@ -7,8 +7,7 @@ from .models import Account
 
 @admin.register(Account)
 class AccountAdmin(CustomerStateMixin, admin.ModelAdmin):
-    list_display = ["nickname", "customer", "customer_state", "joined_at"]
+    list_display = ["nickname", "first_name", "last_name", "customer", "customer_state", "joined_at"]
     list_filter = ["customer__sync_state"]
     list_select_related = ["customer"]
-    raw_id_fields = ["customer"]
-    readonly_fields = ["customer_state"]
+    readonly_fields = ["customer", "customer_state"]

@@ -148,7 +148,6 @@ class Seed:
         country, city, code, street = PLACES[number % len(PLACES)]
         company = COMPANIES[number // 4 % len(COMPANIES)] if number % 4 == 0 else ""
         return {
-            "external_customer_reference": f"shop-{number:04}",
             "first_name": first,
             "last_name": last,
             "email": f"{first}.{last}@example.org".lower(),
@@ -168,13 +167,17 @@ class Seed:
         newest = names[-2 * len(STORIES) :]
         self.random.shuffle(newest)
         names[-len(newest) :] = newest
-        persons = [self.person(number, name) for number, name in enumerate(names, start=1)]
         with transaction.atomic():
-            customers = [Customer.objects.create(**person) for person in persons]
+            customers = [self.customer(number, name) for number, name in enumerate(names, start=1)]
             Customer.objects.update_unmarked(next_attempt_at=self.later)  # so that nothing is pushed but by its story
-            for customer in customers[::2]:
-                Account.objects.create(customer=customer, nickname=customer.first_name.lower())
         return customers
+
+    def customer(self, number, name):
+        """Of an account of the shop, or made by itself, as in the admin: those with a story are changed there."""
+        person = self.person(number, name)
+        if number % 2 or name in STORIES:
+            return Customer.objects.create(**person, external_customer_reference=f"shop-{number:04}")
+        return Account.objects.create(**person, nickname=person["first_name"].lower()).customer
 
     def somebody_only_there(self):
         self.fake.add_customer(

@@ -14,7 +14,7 @@ from django_twocheckout.models import Customer
 from django_twocheckout.wire import CustomerInformationSerializer
 
 from . import seed, shoppers, vendor
-from .forms import CustomerForm, SignUpForm
+from .forms import AccountForm
 from .models import Account
 
 SHOWN = [
@@ -38,7 +38,7 @@ def import_customers(request):
 
 
 def sign_up(request):
-    form = SignUpForm(request.POST or None)
+    form = AccountForm(request.POST or None)
     if form.is_valid():
         return redirect("shop:account", form.save().pk)
     return render(request, "shop/sign_up.html", {"form": form})
@@ -46,7 +46,7 @@ def sign_up(request):
 
 def account(request, pk):
     account = get_object_or_404(Account.objects.select_related("customer"), pk=pk)
-    form = CustomerForm(request.POST or None, instance=account.customer)
+    form = AccountForm(request.POST or None, instance=account)
     if form.is_valid():
         form.save()
         messages.success(request, "Saved.")
@@ -71,7 +71,7 @@ def buy(request, pk):
 
 def at_2checkout(request, pk):
     """Both sides of one customer, the other one fetched as it is now; in the demo, an edit on the other side too."""
-    customer = get_object_or_404(Account.objects.select_related("customer"), pk=pk).customer
+    customer = get_object_or_404(Account.objects.exclude(customer=None).select_related("customer"), pk=pk).customer
     if request.method == "POST" and vendor.current and customer.customer_reference:
         meddle(request, customer)
         return redirect("shop:at-2checkout", pk)

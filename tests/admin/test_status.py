@@ -156,13 +156,13 @@ def test_as_few_queries_for_many_as_for_none(admin_client, django_assert_num_que
     Account.objects.note_sweep("default", "default")
     admin_client.get(STATUS)
     # The session and the user, six for the status, one for the last hour, four for notifications.
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         admin_client.get(STATUS)
     pks = customers(30, sync_state="failed", error_code="NotSent")
     for number, pk in enumerate(pks):
         Customer.objects.filter(pk=pk).update_unmarked(error_code=f"CODE_{number}")
     Attempt.objects.bulk_create(attempts(pks[0], *[(minute, "done") for minute in range(60)]))
-    with django_assert_num_queries(14):  # and one for an example of each reason
+    with django_assert_num_queries(15):  # and one for an example of each reason
         admin_client.get(STATUS)
 
 

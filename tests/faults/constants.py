@@ -44,6 +44,9 @@ SHORTENED = {
     "django_twocheckout.engine.images.REPLICA_SECONDS": 2.0,
     "django_twocheckout.engine.circuit_breaker.FIRST_OPEN_SECONDS": 0.3,
     "django_twocheckout.engine.circuit_breaker.LONGEST_OPEN_SECONDS": 2.0,
+    "django_twocheckout.mirrors.marks.FIRST_BACKOFF": 0.2,
+    "django_twocheckout.mirrors.marks.LONGEST_BACKOFF": 1.5,
+    "django_twocheckout.mirrors.marks.BUSY_SECONDS": 0.3,
     "django_twocheckout.dispatch.BREAK_SECONDS": 1.0,
     "django_twocheckout.dispatch.GATHER_SECONDS": 1,
 }

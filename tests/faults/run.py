@@ -127,6 +127,7 @@ class Run:
         return processes
 
     def _write(self, number: int) -> None:
+        from .patrons import MIRRORED, PatronWriter
         from .writers import Writer
 
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -134,7 +135,8 @@ class Run:
         os.dup2(log, 1)
         os.dup2(log, 2)
         self.go.wait()
-        Writer(self.plan, number, self._journal(number)).run()
+        kind = PatronWriter if self.plan.mirrored and number in MIRRORED else Writer
+        kind(self.plan, number, self._journal(number)).run()
 
     def _journal(self, number: int) -> Path:
         return self.work / f"journal{number}"
@@ -273,13 +275,15 @@ class Run:
             self.errors.append(str(error))
 
     def _is_quiet(self) -> bool:
-        from django_twocheckout.models import Ask, Job, Notification
+        from django_twocheckout.models import Ask, Job, MirrorMark, Notification
 
-        return self._rows_are_quiet() and not (
-            Notification.objects.filter(outcome="").exists()
-            or Ask.objects.filter(outcome="").exists()
-            or Job.objects.filter(ended_at=None).exists()
-        )
+        waiting = [
+            Notification.objects.filter(outcome=""),
+            Ask.objects.filter(outcome=""),
+            Job.objects.filter(ended_at=None),
+            MirrorMark.objects.all(),
+        ]
+        return self._rows_are_quiet() and not any(rows.exists() for rows in waiting)
 
     def _rows_are_quiet(self) -> bool:
         from django.db import connection

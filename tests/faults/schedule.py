@@ -60,6 +60,8 @@ class Plan:
     switches: dict[str, object]
     #: Whether edits over there are told by signed notifications, or by asks alone.
     notified: bool = False
+    #: Whether half of the writers save objects of the project, whose customers are mirrored.
+    mirrored: bool = False
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -76,7 +78,8 @@ class Plan:
         )
         accounts = " and ".join(self.accounts)
         lines = [
-            f"seed {self.seed}: {self.database}, {self.broker}, {self.rows} rows of {accounts}, {self.writers} writers",
+            f"seed {self.seed}: {self.database}, {self.broker}, {self.rows} rows of {accounts}, {self.writers} writers"
+            + (", half of mirrored objects" if self.mirrored else ""),
             f"  workers: {workers}; batches of {self.batch_size}",
             f"  vendor: {self.switches}; refuses rows {self.refused}" + ("; notifies" if self.notified else ""),
             *(f"  {event}" for event in self.events),
@@ -119,6 +122,7 @@ def plan(seed: int, database: str = "all", broker: str = "all") -> Plan:
         refused=refused,
         switches=switches,
         notified=random.Random(f"{seed} notified").random() < 0.5,
+        mirrored=random.Random(f"{seed} mirrored").random() < 0.5,
         events=sorted((_on(database, event) for event in events), key=lambda event: event.at),
     )
 

@@ -12,7 +12,7 @@ from . import constants
 
 SECRET_KEY = "not-a-secret"
 USE_TZ = True
-INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django_twocheckout"]
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django_twocheckout", "tests.shop"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "tests.faults.urls"
 

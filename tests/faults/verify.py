@@ -24,6 +24,7 @@ from django_twocheckout.models import (
     AskOutcome,
     Customer,
     Job,
+    MirrorMark,
     Notification,
     NotificationOutcome,
     Verb,
@@ -31,6 +32,7 @@ from django_twocheckout.models import (
 )
 from django_twocheckout.wire import to_wire
 
+from ..shop.models import Patron
 from . import constants
 from .schedule import Plan
 from .vendor import Request, WatchedVendor
@@ -136,6 +138,7 @@ class Verification:
         self.check_queue()
         self.check_jobs()
         self.check_notifications(forged)
+        self._check_mirrors()
         self._overlaps()  # before the requests of our own
         # Both sides look once more: what was changed over there since the last push is adopted now.
         for customer in rows.values():
@@ -172,6 +175,8 @@ class Verification:
     def _check_values(self, row: str, customer: Customer) -> None:
         """Our row has what its writers committed last; where a colleague edited the same field, that or the edit."""
         for name in WIRE:
+            if name == "external_customer_reference" and not self._values(row, name):
+                continue  # of a mirrored object, whose writer does not know it
             edited = {edit.value for edit in self.edits if (edit.tag, edit.name) == (row, name)}
             if getattr(customer, name) not in self._values(row, name) | edited:
                 wanted = sorted(self._values(row, name) | edited)
@@ -255,6 +260,19 @@ class Verification:
             told = jobs.progress(job)
             if (told.done, told.failed, told.stopped, told.remaining) != (*ended.values(), 0):
                 self.findings.stuck.append(f"job {job.pk} tells {vars(told)}, and is {ended}")
+
+    def _check_mirrors(self) -> None:
+        """No object waits, and each has its own customer with what it changed last."""
+        for mark in MirrorMark.objects.all():
+            self.findings.stuck.append(f"{mark} is marked: {mark.reason}")
+        for patron in Patron.objects.select_related("customer"):
+            customer = patron.customer
+            if customer is None or customer.mirror_of != f"shop.patron:{patron.pk}":
+                self._lost(patron.address2, "the object has no customer")
+            elif any(
+                customer.mirrored[name] != getattr(patron, name) for name in ("city", "phone", "zip", "last_name")
+            ):
+                self._lost(patron.address2, "its customer was not told of a change")
 
     def _failed_asks(self, customer: Customer) -> bool:
         """Whether a pull failed otherwise than before the customer was there, when nobody could have edited it."""
@@ -353,6 +371,7 @@ class Verification:
     def _requests_by_row(self) -> dict[str, list[Request]]:
         """By the mark in the body, or else by the reference in the address: all that a row ever had are known."""
         rows = dict(self.journals.references)
+        rows |= dict(Customer.objects.values_list("external_customer_reference", "address2"))
         rows |= {theirs["CustomerReference"]: theirs["Address2"] for theirs in self.vendor.customers}
         by_row = defaultdict(list)
         for request in self.vendor.log:

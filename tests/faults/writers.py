@@ -64,7 +64,8 @@ class Writer:
         self.owned = OWNED[number]
         self.made = 0
         self.kept: list[Customer] = []
-        self.tools = Strangers(self.chance) if number in STRANGERS else None
+        # A tool brings back whole customers, and a mirror what its object changed: neither is the last for sure.
+        self.tools = Strangers(self.chance) if number in STRANGERS and not plan.mirrored else None
         self.journal = journal.open("w")
         self.began = time.monotonic()
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_noop
 
 from ...exceptions import meaning_of
 from ...flows.compare import ATTRIBUTES
+from ...mirrors.overview import Owner
 from ...models import Customer, SyncState
 from .fields import label
 
@@ -114,8 +115,8 @@ def fields_at_fault(customer: Customer) -> list[str]:
     return [attribute for name, attribute in ATTRIBUTES.items() if _names(attribute, name, words)]
 
 
-def advice(customer: Customer, *, may_change: bool, may_push: bool) -> str:
-    """What to do about a failed customer: only what this person may do."""
+def advice(customer: Customer, *, may_change: bool, may_push: bool, owner: Owner | None = None) -> str:
+    """What to do about a failed customer: only what this person may do. *owner*: the object that sets its fields."""
     if customer.error_code in _OPERATORS:
         return _("Nothing is wrong with this customer. Tell those who run this site: its settings need a look.")
     if customer.error_code in _UNREACHED:
@@ -123,6 +124,10 @@ def advice(customer: Customer, *, may_change: bool, may_push: bool) -> str:
             "Nothing is wrong with this customer. Somebody who may push must try again."
         )  # fmt: skip
     fields = fields_at_fault(customer)
+    if owner and owner.fields & set(fields):
+        names = get_text_list([label(attribute) for attribute in fields if attribute in owner.fields], _("and"))
+        words = _("Correct %(fields)s where it comes from, which is named below. A save of that object pushes.")
+        return words % {"fields": names}
     if not may_change:
         return _("Somebody who may change customers must correct it.")
     if not fields:

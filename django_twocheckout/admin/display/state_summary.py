@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from ...conf import conf
 from ...flows.erase import erasure_under_way, reason_of
+from ...mirrors.overview import Owner
 from ...models import AccountState, Attempt, Customer, Presence, SyncState, utc_now
 from ...redaction import redacted_repr
 from ...spans import coarse, now_for, span
@@ -88,7 +89,13 @@ def ago(moment: datetime | None) -> str:
 
 
 def state_summary(
-    customer: Customer, account: AccountState | None, attempt: Attempt | None, *, may_change: bool, may_push: bool
+    customer: Customer,
+    account: AccountState | None,
+    attempt: Attempt | None,
+    *,
+    may_change: bool,
+    may_push: bool,
+    owner: Owner | None = None,
 ) -> StateSummary:
     """This customer's state, for a person with these rights. *attempt*: its last push."""
     if customer.erased:
@@ -100,7 +107,7 @@ def state_summary(
         return StateSummary("failed", headline, reason(customer), at, customer.failing_since, coming, gone=True)
     if customer.sync_state == SyncState.FAILED:
         headline = _("2Checkout does not have what you see here, and it is not tried again by itself.")
-        coming = advice(customer, may_change=may_change, may_push=may_push)
+        coming = advice(customer, may_change=may_change, may_push=may_push, owner=owner)
         return StateSummary("failed", headline, reason(customer), at, customer.failing_since, coming)
     if customer.sync_state == SyncState.PENDING:
         headline = (

@@ -24,11 +24,13 @@ from ...exceptions import AnotherMerchantCode
 from ...flows.account import current_account
 from ...flows.notifications_overview import Notifications, overview
 from ...flows.status import throughput
+from ...mirrors.overview import overview as overview_of_mirrors
 from ...models import Account, Customer, SyncState
 from ...redaction import redacted_repr
 from ...spans import span
 from ..base import ICONS, Page, wake, woken
 from ..display import chart, failures, settings
+from ..display.mirrors import not_mirrored
 
 #: After so long without a notification, the address is asked about.
 SILENT = timedelta(days=7)
@@ -60,14 +62,18 @@ class StatusPage(Page):
             raise PermissionDenied
         may_push = self.admin.has_push_permission(request)
         customers: Any = self.admin.get_queryset(request)
-        status, mistakes = sync.status(customers=customers), settings.mistakes()
+        status, mistakes, mirrors = sync.status(customers=customers), settings.mistakes(), overview_of_mirrors()
         examples = failures.examples(customers.using(router.db_for_write(Customer))) if status.failures else {}
         return self.admin.page(
             request,
             "customer/status.html",
             _("Sync status"),
             status=status,
-            headline=headline(status, wrong_settings=any(message.is_serious() for message in mistakes)),
+            headline=headline(
+                status,
+                wrong_settings=any(message.is_serious() for message in mistakes),
+                not_mirrored=mirrors.failed,
+            ),
             states=_states(status),
             oldest_for=span(status.oldest_pending, status.now) if status.oldest_pending else "",
             worked_for=span(status.worked_at, status.now) if status.worked_at else "",
@@ -78,6 +84,8 @@ class StatusPage(Page):
             ],
             pause_reason=failures.translated(status.pause_reason),
             notified=_notified(status),
+            mirrors=mirrors,
+            not_mirrored=list(not_mirrored(self.admin, request, mirrors)),
             chart=chart.draw(throughput(now=status.now)),
             keeps_history=Conf.HISTORY_DAYS.raw() != 0,
             may_push=may_push,
@@ -121,7 +129,7 @@ class StatusPage(Page):
         self.admin.message_user(request, words, level)
 
 
-def headline(status: sync.Status, *, wrong_settings: bool = False) -> Headline:
+def headline(status: sync.Status, *, wrong_settings: bool = False, not_mirrored: int = 0) -> Headline:
     """The first sentence for a person. The worst obstacle wins."""
     pending, failed = status.counts[SyncState.PENDING], status.counts[SyncState.FAILED]
     if wrong_settings:
@@ -137,9 +145,10 @@ def headline(status: sync.Status, *, wrong_settings: bool = False) -> Headline:
     if status.sweep_is_late:
         return Headline("bad", "⚠", _no_sweep(status))
     if pending:
-        return Headline("wait", ICONS[SyncState.PENDING], " ".join(filter(None, [_waiting(status), _failed(failed)])))
-    if failed or status.gone:
-        words = [_failed(failed), _gone(status.gone), _("All others are in step.")]
+        words = [_waiting(status), _failed(failed), _not_mirrored(not_mirrored)]
+        return Headline("wait", ICONS[SyncState.PENDING], " ".join(filter(None, words)))
+    if failed or status.gone or not_mirrored:
+        words = [_failed(failed), _gone(status.gone), _not_mirrored(not_mirrored), _("All others are in step.")]
         return Headline("bad", ICONS[SyncState.FAILED], " ".join(filter(None, words)))
     if not any(status.counts.values()):
         return Headline("good", ICONS[SyncState.SYNCED], _("There are no customers yet."))
@@ -187,6 +196,17 @@ def _gone(count: int) -> str:
     if not count:
         return ""
     words = ngettext("%(count)s customer is gone at 2Checkout.", "%(count)s customers are gone at 2Checkout.", count)
+    return words % {"count": grouped(count)}
+
+
+def _not_mirrored(count: int) -> str:
+    if not count:
+        return ""
+    words = ngettext(
+        "%(count)s object of the site could not be made a customer.",
+        "%(count)s objects of the site could not be made customers.",
+        count,
+    )
     return words % {"count": grouped(count)}
 
 

@@ -15,6 +15,8 @@ from ...conf import ConfigurationError
 from ...exceptions import AnotherMerchantCode, SendingDisabled
 from ...flows.notifications_overview import Notifications, overview
 from ...flows.status import failed_keys
+from ...mirrors.overview import Overview
+from ...mirrors.overview import overview as mirrors_overview
 from ...models import SyncState
 from ...spans import span
 from ..base import counted, how_to_confirm, paused_words
@@ -67,6 +69,7 @@ class Command(BaseCommand):
                 **status.as_dict(),
                 "failed_keys": list(failed_keys(MOST_KEYS, options["account"], database=options["database"])),
                 "notifications": [asdict(one) for one in self._notified(options)],
+                "mirrors": asdict(mirrors_overview(options["database"])),
             }
             self.stdout.write(json.dumps(facts, default=_as_json))
         elif options["verbosity"]:
@@ -74,6 +77,7 @@ class Command(BaseCommand):
             for one in self._notified(options):
                 last = f"{span(one.last, status.now)} ago" if one.last else "never"
                 self.stdout.write(f"Last notification ({one.account}): {last}. Forged in the last day: {one.forged}.")
+            self._show_mirrors(mirrors_overview(options["database"]))
         if wrong := _wrong(status, options["max_age"], options["max_failed"]):
             raise CommandError(" ".join(wrong))
 
@@ -83,6 +87,13 @@ class Command(BaseCommand):
         except ConfigurationError:
             return []
         return [one for one in every if one.are_expected]
+
+    def _show_mirrors(self, mirrors: Overview) -> None:
+        if mirrors.waiting:
+            self.stdout.write(f"Objects to be mirrored by the sweep: {mirrors.waiting}.")
+        for one in mirrors.failures:
+            words = f"Not mirrored when last tried: {one.count} of {one.mirror} ({', '.join(one.examples)})."
+            self.stdout.write(self.style.WARNING(f"{words} {one.reason}"))
 
     def _show(self, status: sync.Status) -> None:
         write = self.stdout.write

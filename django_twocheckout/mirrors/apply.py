@@ -111,18 +111,18 @@ def _difference(mirror: Mirror, instance: models.Model, customer: Customer, fiel
     return Change(instance, key, customer, values, fields)
 
 
-def unlinked(mirror: Mirror, keys: Iterable[Any], using: str, *, lock: bool = False) -> dict[str, Customer]:
-    """The customers of objects without a link, by the object that they name.
+def unlinked(mirror: Mirror, objects: Iterable[models.Model], using: str, *, lock: bool = False) -> dict[str, Customer]:
+    """The customers of those objects that have no link, by the object that they name.
 
     A stale instance may have saved its blank link over the one that the mirror had set. *lock*: read what is committed
     by now, also where a transaction reads what was committed at its begin.
     """
-    names = [mirror.mirror_of(key) for key in keys]
-    if not names:
+    keys = [mirror.key_of(one) for one in objects if getattr(one, mirror.link_attname) is None]
+    if not keys:
         return {}
     linked = Exists(mirror.rows(using).filter(**{mirror.link: OuterRef("pk")}))
-    customers = Customer.objects.using(using).filter(~linked, mirror_of__in=names).order_by("pk")
-    return {str(customer.mirror_of): customer for customer in (customers.select_for_update() if lock else customers)}
+    named = Customer.objects.using(using).filter(~linked, mirror_of__in=map(mirror.mirror_of, keys)).order_by("pk")
+    return {str(customer.mirror_of): customer for customer in (named.select_for_update() if lock else named)}
 
 
 def write(mirror: Mirror, decided: Decided, using: str, *, alone: bool = False) -> Applied:

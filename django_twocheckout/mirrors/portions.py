@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -90,9 +90,12 @@ def apply_portion(
     """
 
     def once(keys: Collection[Any]) -> Applied:
-        objects, customers, busy = _free(mirror, keys, using)
-        done = write(mirror, decide(mirror, objects, customers, using), using)
-        done.busy = busy
+        objects = _lock_objects(mirror, keys, using)
+        customers = unlinked(mirror, objects, using)
+        held = _held_customers(mirror, objects, customers, using)
+        free = [one for one in objects if mirror.key_of(one) not in held]
+        done = write(mirror, decide(mirror, free, customers, using), using)
+        done.busy = [*held, *_passed_over(mirror, keys, objects, using)]
         return done
 
     with transaction.atomic(using=using):
@@ -105,27 +108,34 @@ def apply_portion(
     return done
 
 
-def _free(
-    mirror: Mirror, keys: Collection[Any], using: str
-) -> tuple[list[models.Model], dict[str, Customer], list[Any]]:
-    """Lock these objects and their customers. Returns them, those without a link, and the keys of the locked ones."""
-    locks = has_row_locks(using)
-    free = set(lock_rows(mirror.rows(using).filter(pk__in=keys))) if locks else set(keys)
-    objects = list(mirror.objects(using, free))
-    lost = [mirror.key_of(one) for one in objects if getattr(one, mirror.link_attname) is None]
-    customers = unlinked(mirror, lost, using)
-    there = set(mirror.rows(using).filter(pk__in=set(keys) - free).values_list("pk", flat=True)) if locks else set()
-    if locks:
-        wanted = {getattr(one, mirror.link_attname) for one in objects} | {one.pk for one in customers.values()}
-        held = wanted - {None} - set(lock_rows(Customer.objects.using(using).filter(pk__in=wanted - {None})))
+def _lock_objects(mirror: Mirror, keys: Collection[Any], using: str) -> list[models.Model]:
+    """Lock those objects that no other transaction holds, and read them."""
+    if has_row_locks(using):
+        keys = lock_rows(mirror.rows(using).filter(pk__in=keys))
+    return list(mirror.objects(using, keys))
 
-        def is_held(one: models.Model) -> bool:
-            lost = customers.get(mirror.mirror_of(mirror.key_of(one)))
-            return getattr(one, mirror.link_attname) in held or (lost is not None and lost.pk in held)
 
-        there |= {mirror.key_of(one) for one in objects if is_held(one)}
-        objects = [one for one in objects if mirror.key_of(one) not in there]
-    return objects, customers, list(there)
+def _passed_over(mirror: Mirror, keys: Collection[Any], objects: Sequence[models.Model], using: str) -> Iterable[Any]:
+    """The keys of the objects that another transaction holds."""
+    missing = set(keys) - {mirror.key_of(one) for one in objects}
+    return mirror.rows(using).filter(pk__in=missing).values_list("pk", flat=True) if missing else []
+
+
+def _held_customers(
+    mirror: Mirror, objects: Sequence[models.Model], customers: Mapping[str, Customer], using: str
+) -> set[Any]:
+    """Lock the customers of these objects. Returns the keys of objects whose customers another transaction holds."""
+    if not has_row_locks(using):
+        return set()
+    lost = {name: customer.pk for name, customer in customers.items()}
+    wanted = {}
+    for one in objects:
+        key = mirror.key_of(one)
+        customer = getattr(one, mirror.link_attname) or lost.get(mirror.mirror_of(key))
+        if customer is not None:
+            wanted[key] = customer
+    locked = set(lock_rows(Customer.objects.using(using).filter(pk__in=wanted.values())))
+    return {key for key, customer in wanted.items() if customer not in locked}
 
 
 def apply_all(
@@ -144,7 +154,7 @@ def apply_all(
             return done
         try:
             done += apply_portion(mirror, keys, using)
-        except OperationalError:  # as above
+        except OperationalError:  # a deadlock, or a lock that was not to be had in time
             marks.mark_keys(mirror, keys, using, seconds=marks.BUSY_SECONDS)
             done.busy += keys
         done.links.clear()  # there may be a million
@@ -160,8 +170,7 @@ def preview(using: str) -> Iterator[Decided]:
     for mirror, keys in _portions(using):
         with transaction.atomic(using=using):
             objects = list(mirror.objects(using, keys))
-            lost = [mirror.key_of(one) for one in objects if getattr(one, mirror.link_attname) is None]
-            yield decide(mirror, objects, unlinked(mirror, lost, using), using)
+            yield decide(mirror, objects, unlinked(mirror, objects, using), using)
 
 
 def count(using: str) -> int:

@@ -43,10 +43,13 @@ def follow_save(mirror: Mirror, instance: models.Model, using: str, *, created: 
     if _is_under_way(mirror, key, using):
         return None
 
+    is_new = created
+
     def once(keys: Collection[Any]) -> Applied:
+        nonlocal is_new
         objects = list(mirror.objects(using, keys))
-        lost = [] if created else [key for one in objects if getattr(one, mirror.link_attname) is None]
-        customers = unlinked(mirror, lost, using, lock=True)
+        customers = {} if is_new else unlinked(mirror, objects, using, lock=True)
+        is_new = False
         return write(mirror, decide(mirror, objects, customers, using), using, alone=True)
 
     with transaction.atomic(using=using, savepoint=False):

@@ -275,7 +275,8 @@ class Seed:
 
     def has_cards(self, customer):
         self.in_step(customer)
-        subscription = f"SUB-{customer.pk:04}"
+        ordered = self.ago(days=40).timestamp()
+        subscription = self.fake.add_subscription(customer.customer_reference, purchased=ordered, product="Kite club")
         self.fake.add_card(customer.customer_reference, "Visa", "1111", "12/2029")
         self.fake.add_card(customer.customer_reference, "Mastercard", "4444", "07/2028", subscription)
         self.fake.edit(customer.customer_reference, Enabled=True)

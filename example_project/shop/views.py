@@ -108,7 +108,8 @@ def meddle(request, customer: Customer):
         messages.success(request, "Changed at 2Checkout. Save something here, or re-fetch in the admin.")
     elif act == "card":
         vendor.current.add_card(reference, "Visa", "1111")
-        vendor.current.add_card(reference, "Mastercard", "4444", subscription="SUB-42")
+        plan = vendor.current.add_subscription(reference, purchased=time.time() - 600)
+        vendor.current.add_card(reference, "Mastercard", "4444", subscription=plan)
         messages.success(request, "Two cards are on file at 2Checkout; a subscription is paid with one of them.")
     elif act == "subscribe":
         vendor.current.add_subscription(reference, purchased=time.time() - 600)

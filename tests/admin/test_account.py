@@ -13,7 +13,7 @@ from django.views.debug import ExceptionReporter
 
 from django_twocheckout import sync
 from django_twocheckout.admin import CustomerAdmin
-from django_twocheckout.admin.pages.account import ACCOUNT_PAGES
+from django_twocheckout.admin.pages.account import ACCOUNT_PAGES, SignOnRedirect
 from django_twocheckout.client import ACCOUNT_PAGES as CLIENTS
 from django_twocheckout.exceptions import NotFound
 from django_twocheckout.models import Customer
@@ -45,6 +45,12 @@ def test_opened(support, pushed, twocheckout, page, caplog):
     assert answer.content == b""
     assert token not in str(LogEntry.objects.values()) + str(Customer.objects.values())
     assert LogEntry.objects.get().get_change_message() == "Opened the shopper's account at 2Checkout."
+
+
+def test_the_redirect_is_safe_by_itself():
+    answer = SignOnRedirect("https://store.example/?logintoken=t-1")
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert repr(answer) == "<SignOnRedirect>"
 
 
 def test_the_pages_are_the_clients():

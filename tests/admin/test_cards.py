@@ -148,6 +148,64 @@ def test_page__of_no_customer(admin_client, db, asked):
     assert "There is no card to choose." in text(page)
 
 
+# What a card pays for.
+
+
+@pytest.fixture
+def paying(pushed, twocheckout):
+    """A customer with two cards that pay for subscriptions; the second one's is not found yet."""
+    long_ago = timezone.now() - timedelta(days=40)
+    for purchased, digits in ((long_ago.timestamp(), "1111"), (None, "2222")):
+        plan = twocheckout.add_subscription(pushed.customer_reference, purchased=purchased, expires="2029-12-31")
+        twocheckout.add_card(pushed.customer_reference, "Visa", digits, subscription=plan)
+    return pushed
+
+
+def refusals(client, customer):
+    """The remarks after an attempt to delete all cards."""
+    page = client.post(cards_of(customer), confirmed(*choices(client.get(cards_of(customer))).values()))
+    return [line[0] for line in table(page) if len(line) == 1]
+
+
+def searches(vendor):
+    return len([request for request in vendor.requests if "subscriptions" in request.path])
+
+
+def test_refused__says_what_the_subscription_is(admin_client, paying, twocheckout):
+    first, second = refusals(admin_client, paying)
+    assert first == (
+        "It was not deleted: Subscription SUB000000001: The card is used by an active subscription (SIM_CARD_IN_USE). "
+        "SUB000000001: Monthly plan, enabled, renews on Dec. 31, 2029"
+    )
+    assert second.endswith("SUB000000002: The card is used by an active subscription (SIM_CARD_IN_USE)")
+    assert searches(twocheckout) == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"renews": False}, "SUB000000001: Monthly plan, enabled, runs until Dec. 31, 2029"),
+        ({"expires": "", "enabled": False}, "SUB000000001: Monthly plan, disabled"),
+        ({"product": ""}, "SUB000000001: enabled, renews on Dec. 31, 2029"),
+    ],
+)
+def test_refused__says_of_the_subscription_what_is_told(admin_client, pushed, twocheckout, facts, words):
+    plan = twocheckout.add_subscription(pushed.customer_reference, purchased=0, **{"expires": "2029-12-31", **facts})
+    twocheckout.add_card(pushed.customer_reference, subscription=plan)
+    assert refusals(admin_client, pushed)[0].endswith(f"(SIM_CARD_IN_USE). {words}")
+
+
+def test_refused__tells_the_reason_also_where_the_subscriptions_cannot_be_fetched(admin_client, paying, twocheckout):
+    twocheckout.behaviour.subscription_pages = "never_end"
+    assert all(one.endswith("(SIM_CARD_IN_USE)") for one in refusals(admin_client, paying))
+
+
+def test_deleted__asks_for_no_subscriptions(admin_client, with_cards, twocheckout):
+    visa = choices(admin_client.get(cards_of(with_cards)))["Ada Lovelace: Visa •••• 1111 12/2029"]
+    admin_client.post(cards_of(with_cards), confirmed(visa))
+    assert searches(twocheckout) == 0
+
+
 # Failures.
 
 
@@ -334,7 +392,7 @@ def test_error_report__no_token(admin_client, with_cards, twocheckout, monkeypat
 def test_refused__and_the_cards_cannot_be_fetched_anew(admin_client, with_cards, twocheckout):
     address = cards_of(with_cards)
     mastercard = choices(admin_client.get(address))["Ada Lovelace: Mastercard •••• 4444 12/2029"]
-    twocheckout.fail("503", method="GET")
+    twocheckout.fail("503", method="GET", times=2)
     page = admin_client.post(address, confirmed(mastercard))
     assert f"Ada Lovelace: Mastercard •••• 4444 12/2029: {IN_USE}" in text(page)
     assert "The cards could not be fetched: Down for maintenance" in text(page)

@@ -131,7 +131,9 @@ def test_panel__pending(admin_client, ada):
 def test_panel__synced(admin_client, pushed):
     words, buttons = panel(admin_client, pushed)
     assert words == "✓ Synced 2Checkout has what you see here. Pushed less than a minute ago."
-    assert buttons == ["Push now", "Re-fetch from 2Checkout", "Compare with 2Checkout", "Cards…"]
+    assert buttons == [
+        "Push now", "Re-fetch from 2Checkout", "Compare with 2Checkout", "Cards…", "Open at 2Checkout"
+    ]  # fmt: skip
     pushed.city = "Paris"
     pushed.save()
     assert "2Checkout does not have the last change yet." in panel(admin_client, pushed)[0]

@@ -7,7 +7,9 @@ import pytest
 from django_twocheckout import sync
 from django_twocheckout.exceptions import NotFound
 from django_twocheckout.models import Customer
+from django_twocheckout.testing import FakeTwoCheckout
 
+from ..customers import ADA
 from .pages import LIST, STATUS, form, read, said, values
 
 
@@ -65,9 +67,52 @@ def test_linked_to_another_reference(admin_client, gone, twocheckout):
     gone.refresh_from_db()
     assert gone.presence == "gone"  # only shown
     answer = admin_client.post(link(gone), {"found": page.context["sealed"]}, follow=True)
-    assert said(answer) == ("success", "2Checkout has this customer again.")
+    assert said(answer) == ("success", "The row is linked to this customer of 2Checkout.")
     gone.refresh_from_db()
     assert (gone.presence, gone.customer_reference) == ("there", theirs)
+
+
+def refused_by_2checkout(customer, twocheckout):
+    customer.fiscal_code = "INVALID"
+    customer.company = "Analytical Engines"
+    customer.save()
+
+
+def refused_before_it_was_sent(customer, twocheckout):
+    customer.city = ""
+    customer.save()
+
+
+@pytest.mark.parametrize("make", [refused_by_2checkout, refused_before_it_was_sent])
+@pytest.mark.parametrize("there", [True, False])
+def test_each_failed_row_can_be_linked(admin_client, ada, twocheckout, make, there):
+    if there:
+        sync.push(ada)
+    make(ada, twocheckout)
+    sync.push(ada)
+    assert ada.sync_state == "failed"
+    assert "Link to another reference…" in shown(admin_client, ada)
+    theirs = twocheckout.add_customer(FirstName="Ada", LastName="Byron", Email="ada@example.org", City="Bath")
+    page = admin_client.post(link(ada), {"reference": theirs})
+    answer = admin_client.post(link(ada), {"found": page.context["sealed"]}, follow=True)
+    assert said(answer) == ("success", "The row is linked to this customer of 2Checkout.")
+    ada.refresh_from_db()
+    assert ada.customer_reference == theirs
+
+
+def test_a_row_that_did_not_fail_has_no_such_button(admin_client, pushed):
+    assert "Link to another reference…" not in shown(admin_client, pushed)
+
+
+def test_it_is_looked_up_in_the_rows_account(admin_client, twocheckout, configure):
+    with FakeTwoCheckout("USCODE", "us-key").serve() as vendor:
+        configure(ACCOUNTS={"us": {"MERCHANT_CODE": "USCODE", "SECRET_KEY": "us-key", "BASE_URL": vendor.url}})
+        row = Customer.objects.create(**{**ADA, "city": ""}, account="us")
+        sync.push(row)
+        vendor.add_customer(ExternalCustomerReference="shop-7", FirstName="Grace")
+        twocheckout.add_customer(ExternalCustomerReference="shop-7", FirstName="Somebody")
+        page = admin_client.post(link(row), {"reference": "shop-7"})
+    assert "Grace" in read(page.content.decode())
 
 
 def test_not_linked_to_what_another_row_has_or_what_nobody_is(admin_client, gone, twocheckout):

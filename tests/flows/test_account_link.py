@@ -44,6 +44,12 @@ def test_another_page(pushed, twocheckout, page):
     assert twocheckout.requests == []
 
 
+def test_another_page__is_told_before_all_else(ada, configure):
+    configure(ENABLED=False)
+    with pytest.raises(ValueError, match="one of payment_methods"):
+        sync.account_link(ada, "faq")
+
+
 @pytest.mark.parametrize("language", ["", "german", "d", "de;", 1, "deu", "\u017fs"])
 def test_another_language(pushed, twocheckout, language):
     with pytest.raises(ValueError, match="language must be two letters"):

@@ -54,6 +54,17 @@ def test_each_customer_goes_to_its_own_account(both, us, twocheckout):
         assert Attempt.objects.filter(account=account).count() == 6
 
 
+def test_each_shopper_is_signed_in_at_its_own_account(us, twocheckout, db):
+    row = Customer.objects.create(**ADA, account="us")
+    sync.push(row)
+    twocheckout.requests.clear()
+    us.behaviour.custom_domain = "https://us.example"
+    us.add_subscription(row.customer_reference, purchased=0)
+    assert sync.account_link(row).startswith("https://us.example/myaccount/payment_methods/")
+    assert len(sync.subscriptions(row)) == 1
+    assert twocheckout.requests == []
+
+
 @pytest.mark.parametrize("trouble", ["401", "429", "503"])
 @pytest.mark.parametrize("stopped", ["default", "us"])
 def test_one_accounts_trouble_stops_no_other(both, us, twocheckout, trouble, stopped):

@@ -64,7 +64,7 @@ def test_gone__is_told_on_the_row(missing, ask, told, caplog):
     assert missing.error_code
     assert told == [missing.pk]
     assert f"customer {missing.pk}: gone at 2Checkout" in caplog.text
-    assert missing.attempts.order_by("at", "pk").last().outcome == "failed"
+    assert missing.attempts.order_by("pk").last().outcome == "failed"
     status = sync.status()
     assert (status.gone, status.counts["failed"], status.failures) == (1, 0, {})
     assert list(Customer.objects.filter(presence="gone")) == [missing]
@@ -180,6 +180,24 @@ def test_link__to_none__never_makes_a_twin(pushed, twocheckout):
     sync.push(pushed)
     assert (pushed.sync_state, pushed.customer_reference) == ("synced", reference)
     assert len(twocheckout.customers) == 1
+
+
+def test_link__to_none__forgets_our_last_writes_too(pushed, twocheckout):
+    """They were writes to another customer, so what the one found now shows is no echo of them."""
+    reference, ours = pushed.customer_reference, pushed.external_customer_reference
+    change(pushed, city="Paris")
+    sync.push(pushed)
+    assert pushed.written
+    before = {**twocheckout.customer(reference), "City": "London"}
+    twocheckout.forget(reference)
+    del before["CustomerReference"]
+    again = twocheckout.add_customer(**before)
+    sync.link(pushed, None)
+    assert pushed.written == {}
+
+    sync.push(pushed)
+    assert (pushed.sync_state, pushed.customer_reference, pushed.city) == ("synced", again, "Paris")
+    assert twocheckout.customer(ours)["City"] == "Paris"
 
 
 def test_link__to_none__without_a_reference_of_ours(twocheckout, db):

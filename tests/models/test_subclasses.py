@@ -30,7 +30,17 @@ def test_every_function_of_sync(child, twocheckout):
     [card] = sync.cards(child)
     sync.delete_card(child, card.token)
     assert sync.cards(child) == []
+    assert sync.account_link(child)
+    twocheckout.add_subscription(child.customer_reference, purchased=0)
+    assert len(sync.subscriptions(child)) == 1
     assert child.level == "gold"
+
+
+def test_a_checkout(child, twocheckout):
+    assert child.checkout_parameters() == {"customer-ext-ref": child.external_customer_reference}
+    assert sorted(Customer.objects.values_list("first_name", "untried")) == [("Ada", False), ("Grace", True)]
+    sync.push(child)
+    assert child.checkout_parameters()["customer-ref"] == child.customer_reference
 
 
 def test_a_save_writes_what_was_changed_in_both_tables(child, twocheckout):

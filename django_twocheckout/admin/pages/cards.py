@@ -32,6 +32,7 @@ from ...redaction import redacted_repr
 from ...sync import Card
 from ..base import Page
 from ..display.failures import translated
+from ..display.subscriptions import SubscriptionWords
 
 #: The most customers with cards on one page.
 MOST_CUSTOMERS = 20
@@ -235,12 +236,12 @@ class CardsPage(Page):
     @sensitive_variables()
     def _delete(self, request: HttpRequest, chosen: list[dict[str, str]]) -> list[DeletionFailure]:
         """Delete the cards one by one, and say how many are gone. Returns the failures."""
-        deleted, failures = 0, []
+        deleted, failures, subscriptions = 0, [], SubscriptionWords()
         for facts in chosen:
             customer = self.admin.get_queryset(request).filter(pk=facts["customer"]).first()
             if customer is None or not self._may_delete(request, customer):
                 failures.append(DeletionFailure("", facts["card"], _("This customer is no longer here.")))
-            elif failure := self._delete_one(request, customer, facts):
+            elif failure := self._delete_one(request, customer, facts, subscriptions):
                 failures.append(failure)
             else:
                 deleted += 1
@@ -259,8 +260,10 @@ class CardsPage(Page):
         return failures
 
     @sensitive_variables()
-    def _delete_one(self, request: HttpRequest, customer: Customer, facts: dict[str, str]) -> DeletionFailure | None:
-        """Delete this card. Returns the failure, or None for success."""
+    def _delete_one(
+        self, request: HttpRequest, customer: Customer, facts: dict[str, str], known: SubscriptionWords
+    ) -> DeletionFailure | None:
+        """Delete this card. Returns the failure, which says what the subscriptions are, or None for success."""
         try:
             sync.delete_card(customer, facts["token"], source=Source.USER, user=request.user.pk)
         except TwoCheckoutError as error:
@@ -268,9 +271,10 @@ class CardsPage(Page):
                 self.admin.log_change(request, customer, _entry(error))
             reasons = error.reasons if isinstance(error, CardNotDeleted) else ()
             subscriptions = tuple(reason.subscription for reason in reasons if reason.subscription)
-            return DeletionFailure(
-                facts["customer"], facts["card"], translated(error.words), subscriptions, facts["token"]
-            )
+            words = translated(error.words)
+            if told := known.of(customer, subscriptions):
+                words = ". ".join([words.rstrip("."), *told])
+            return DeletionFailure(facts["customer"], facts["card"], words, subscriptions, facts["token"])
         self.admin.log_change(request, customer, _("Deleted a card at 2Checkout."))
         return None
 

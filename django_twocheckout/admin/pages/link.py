@@ -59,7 +59,7 @@ class LinkPage(Page):
         if not form.is_valid():
             return self._ask(request, customer, form)
         try:
-            found = sync.find(form.cleaned_data["reference"])
+            found = sync.find(form.cleaned_data["reference"], customer.account)
         except TwoCheckoutError as error:
             form.add_error("reference", translated(error.words))
             return self._ask(request, customer, form)
@@ -86,7 +86,7 @@ class LinkPage(Page):
         except TwoCheckoutError as error:
             return self._back(request, customer, translated(error.words))
         self.admin.log_change(request, customer, _("Linked to another customer of 2Checkout."))
-        return self._back(request, customer, "")
+        return self._back(request, customer, "", done=_("The row is linked to this customer of 2Checkout."))
 
     def _customer(self, request: HttpRequest, object_id: str) -> Customer:
         customer = self.admin.customer_or_404(request, object_id)
@@ -99,11 +99,11 @@ class LinkPage(Page):
         template = "customer/add_remote.html"
         return self.admin.page(request, template, title, original=customer, form=form, **content)
 
-    def _back(self, request: HttpRequest, customer: Customer, problem: str) -> HttpResponse:
+    def _back(self, request: HttpRequest, customer: Customer, problem: str, *, done: str = "") -> HttpResponse:
         """To the form, with the end of it in one message."""
         if problem:
             words, level = _("Not done: %(reason)s") % {"reason": problem}, messages.ERROR
         else:
-            words, level = _("2Checkout has this customer again."), messages.SUCCESS
+            words, level = done or _("2Checkout has this customer again."), messages.SUCCESS
         self.admin.message_user(request, words, level)
         return redirect(self.admin.address("change", customer.pk))

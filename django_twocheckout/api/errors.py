@@ -151,8 +151,10 @@ def refuse_if_not_pushed(customer: Customer) -> None:
         raise Gone(words or _("2Checkout does not have this customer any more."), code or NotFound.__name__)
     if customer.sync_state == SyncState.FAILED:
         raise Refused(words, code)
-    if customer.sync_state == SyncState.PENDING and words:
-        wait = max((customer.next_attempt_at - utc_now()).total_seconds(), _seconds_of_pause(customer), 1.0)
+    now, lease = utc_now(), customer.lease_expires_at
+    claimed = lease is not None and lease > now  # by another worker, so the words are of an earlier push
+    if customer.sync_state == SyncState.PENDING and words and not claimed:
+        wait = max((customer.next_attempt_at - now).total_seconds(), _seconds_of_pause(customer), 1.0)
         raise Unavailable(words, code, wait=wait)
 
 

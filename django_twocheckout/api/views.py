@@ -132,7 +132,7 @@ class CustomerViewSet(CreateModelMixin, RetrieveModelMixin, ListModelMixin, Gene
 
     @action(detail=True, methods=["post"])
     def push(self, request: Request, **kwargs: Any) -> Response:
-        """Push now. Answers 202 if another worker has the customer, and pushes it."""
+        """Push now. Answers 202 while another worker pushes it, or if it was changed once more meanwhile."""
         customer = self._ask()
         sync.push(customer, source=Source.USER, user=request.user.pk)
         refuse_if_not_pushed(customer)

@@ -44,6 +44,7 @@ def test_push(ada, api, twocheckout):
 
 def test_push__while_a_worker_has_it(pushed, api, twocheckout):
     change(pushed, city="Paris")
+    Customer.objects.update_unmarked(sync_error="No answer came.", error_code="ConnectionFailed")  # of an earlier push
     claim_of(pushed)
     answer = post(api, pushed, "push")
     assert (answer.status_code, answer.json()["sync_state"], methods(twocheckout)) == (202, "pending", [])

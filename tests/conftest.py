@@ -25,6 +25,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 pytest_plugins = ["django_twocheckout.testing.plugin"]
+#: A project of its own, with settings of its own.
+collect_ignore = ["host_project"]
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,11 @@
 
 import os
 
+import django_stubs_ext
+
 from django_twocheckout.schedule import BEAT_SCHEDULE
+
+django_stubs_ext.monkeypatch()
 
 SECRET_KEY = "not-a-secret"
 ALLOWED_HOSTS = ["testserver"]

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -216,6 +217,31 @@ def test_each_function_that_sends_says_what_it_raises():
 
 
 # Links.
+
+
+URLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+#: Where the files of the repository are on the web, and how a page of the documentation is called there.
+PLACES = {
+    f"{URLS['Repository']}/blob/main/": "",
+    f"{URLS['Repository']}/raw/main/": "",
+    URLS["Repository"].replace("github.com", "raw.githubusercontent.com") + "/main/": "",
+    f"{URLS['Documentation']}en/latest/": "docs/",
+}
+
+
+def test_readme_has_no_relative_links__pypi_would_not_find_them():
+    text = re.sub(r"```.*?```", "", (ROOT / "README.md").read_text(), flags=re.S)
+    assert [target for target in re.findall(r"\]\(([^)\s]+)", text) if not target.startswith(("https://", "#"))] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md"])
+def test_links_to_our_own_places_on_the_web_lead_somewhere(page):
+    for address in re.findall(r"https://[^\s)>\"`']+", page.read_text()):
+        for place, folder in PLACES.items():
+            if address.startswith(place):
+                path = folder + address.removeprefix(place).partition("#")[0]
+                path = re.sub(r"\.html$", ".md", path) if folder else path
+                assert (ROOT / path / "index.md" if path.endswith("/") else ROOT / path).exists(), address
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -18,6 +18,8 @@ def test_the_tutorial(tmp_path):
     folder.mkdir()
     with Reader(folder, os.environ.get("TUTORIAL_WHEEL", "")) as reader:
         reader.read()
+        if reader.wheel:
+            assert list(folder.glob(".venv/lib/*/site-packages/django_twocheckout/kit/__init__.py"))
         requests = reader.log("second terminal").read_text()
         assert requests.count("POST /rest/6.0/customers/") == 1
         assert " -> 503 503" in requests

@@ -103,15 +103,14 @@ def _value(value: object) -> str:
     return value.__name__ if callable(value) and hasattr(value, "__name__") else repr(value)
 
 
-def public_functions(of: type) -> Iterator[tuple[str, Callable[..., object]]]:
+def public_parts(of: type) -> Iterator[str]:
     """A class's own public methods and properties, in its order."""
     for name, value in vars(of).items():
         if not name.startswith("_"):
-            value = getattr(value, "__wrapped__", value)
             if isinstance(value, property):
-                yield name, value.fget  # type: ignore[misc]
+                yield f"### `{name}`\n\n{words(value.__doc__)}\n"
             elif inspect.isfunction(value):
-                yield name, value
+                yield function(name, inspect.unwrap(value))
 
 
 # One for each part of the reference.
@@ -155,7 +154,7 @@ def types_of_sync() -> str:
 
 
 def client() -> str:
-    return "\n".join(function(name, what) for name, what in public_functions(TwoCheckoutClient))
+    return "\n".join(public_parts(TwoCheckoutClient))
 
 
 def fields_of(model: type[models.Model]) -> str:
@@ -317,7 +316,7 @@ def kit_functions() -> str:
 
 def fake() -> str:
     """The methods of the vendor in a box."""
-    return "\n".join(function(name, what) for name, what in public_functions(FakeTwoCheckout))
+    return "\n".join(public_parts(FakeTwoCheckout))
 
 
 def faults() -> str:

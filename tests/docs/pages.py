@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,3 +55,42 @@ def _options(body: str) -> tuple[dict[str, str], str]:
         options[found[1]] = found[2].strip().strip("`")
         body = body[found.end() :]
     return options, body.removeprefix("\n")
+
+
+def parsed(block: Block) -> ast.Module:
+    """The syntax tree of a block of Python. Raises SyntaxError."""
+    # "…" and "..." stand for what is the reader's, also among the keys of a dictionary.
+    text = block.text.replace("…", "...")
+    return ast.parse(re.sub(r"\{\s*\.\.\.,", "{**...,", text), filename=str(block))
+
+
+def imported(tree: ast.Module, packages: Collection[str]) -> dict[str, object]:
+    """What the block imports from these packages, by the names that it has in the block.
+
+    Raises ImportError or AttributeError for what is not there.
+    """
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in packages:
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
+                found[alias.asname or alias.name] = getattr(module, alias.name)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.partition(".")[0] in packages:
+                    found[alias.asname or alias.name] = importlib.import_module(alias.name)
+    return found
+
+
+def check_names(page: Path, packages: Collection[str]) -> None:
+    """Raise an error for a name of these packages that a block of the page has, and they have not."""
+    known: dict[str, object] = {}
+    for block in blocks(page):
+        if block.language == "python":
+            tree = parsed(block)
+            known |= imported(tree, packages)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known:
+                    assert hasattr(known[node.value.id], node.attr), f"{block}: {node.value.id}.{node.attr}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import re
 import sys
@@ -22,7 +21,7 @@ from django_twocheckout.models import Account, Ask, Attempt, Customer, Notificat
 from django_twocheckout.testing import FAULTS, Behaviour
 
 from ..customers import ADA
-from .pages import DOCS, PAGES, ROOT, Block, blocks
+from .pages import DOCS, PAGES, ROOT, blocks, check_names, parsed
 
 sys.path.append(str(DOCS / "_ext"))
 
@@ -35,49 +34,15 @@ PYTHON = [block for block in ALL if block.language == "python"]
 # Blocks.
 
 
-def parsed(block: Block) -> ast.Module:
-    # "…" and "..." stand for what is the reader's, also among the keys of a dictionary.
-    text = block.text.replace("…", "...")
-    return ast.parse(re.sub(r"\{\s*\.\.\.,", "{**...,", text), filename=str(block))
-
-
 @pytest.mark.parametrize("block", PYTHON, ids=str)
 def test_each_block_of_python_compiles(block):
     parsed(block)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_each_name_of_ours_in_the_blocks_of_a_page_exists(page):
-    known: dict[str, object] = {}
-    for block in PYTHON:
-        if block.page == page:
-            tree = parsed(block)
-            known |= imported(block, tree)
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known:
-                    assert hasattr(known[node.value.id], node.attr), f"{block}: {node.value.id}.{node.attr}"
-
-
-def imported(block: Block, tree: ast.Module) -> dict[str, object]:
-    """What the block imports from us, from Django and from Celery, by the names that it has in the block."""
-    found = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and is_checked(node.module or ""):
-            module = importlib.import_module(node.module or "")
-            for alias in node.names:
-                if not hasattr(module, alias.name):
-                    importlib.import_module(f"{node.module}.{alias.name}")
-                found[alias.asname or alias.name] = getattr(module, alias.name)
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                if is_checked(alias.name):
-                    importlib.import_module(alias.name)
-    # Instances are not known: "ada = Customer.objects.create(…)" may hold anything.
-    return found
-
-
-def is_checked(module: str) -> bool:
-    return module.partition(".")[0] in ("django_twocheckout", "django", "celery")
+def test_each_name_in_the_blocks_of_a_page_exists(page):
+    """Of ours, of Django and of Celery. Those of other packages are looked for beside them, in tests/compat."""
+    check_names(page, ["django_twocheckout", "django", "celery"])
 
 
 RUNNABLE = [block for block in PYTHON if block.runs]

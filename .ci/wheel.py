@@ -68,6 +68,7 @@ assert "site-packages" in django_twocheckout.__file__, django_twocheckout.__file
 files = {str(file) for file in distribution("django-twocheckout").files}
 assert not [name for name in files if name.startswith(("tests/", "example_project/"))]
 assert "django_twocheckout/py.typed" in files
+assert "django_twocheckout/kit/__init__.py" in files
 call_command("migrate", verbosity=0)
 call_command("check")
 call_command("makemigrations", check=True, dry_run=True)

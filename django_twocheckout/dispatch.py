@@ -132,7 +132,8 @@ def enqueue(task: AnyTask, *args: Key, database: str | None = None, countdown: f
     A silent or refusing broker costs one short wait. After it, no publish is tried for :data:`BREAK_SECONDS`. A mistake
     in the settings is logged once. Raises only the errors of a task in this process.
     """
-    if time.monotonic() < _broken_until:
+    here = runs_here()
+    if not here and time.monotonic() < _broken_until:
         return False
     kwargs = {} if database is None or database == DEFAULT_DB_ALIAS else {"database": database}
     # RabbitMQ's delayed delivery for quorum queues needs whole seconds.
@@ -140,7 +141,7 @@ def enqueue(task: AnyTask, *args: Key, database: str | None = None, countdown: f
     options: Options = {"countdown": whole} if whole else {}
     if queue := conf.QUEUE:
         options["queue"] = queue
-    if runs_here():
+    if here:
         task.apply_async(args, kwargs, **options)  # without a broker; errors are the task's own
         return True
     try:

@@ -25,6 +25,17 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 pytest_plugins = ["django_twocheckout.testing.plugin"]
+#: A project of its own, with settings of its own.
+collect_ignore = ["host_project"]
+
+
+_published: list[Message] = []
+
+
+# One receiver for all tests: Celery 5.5 mistakes a new one for an old one at the same address.
+@before_task_publish.connect
+def _note(sender, body, headers, routing_key, **kwargs):
+    _published.append(Message(sender, tuple(body[0]), body[1], headers["eta"], routing_key))
 
 
 @pytest.fixture(autouse=True)
@@ -48,18 +59,12 @@ def _patience(monkeypatch):
 @pytest.fixture(autouse=True)
 def sent(monkeypatch):
     """The messages published in this test; they go to a broker in memory, where they stay."""
-    messages: list[Message] = []
-
-    def note(sender, body, headers, routing_key, **kwargs):
-        messages.append(Message(sender, tuple(body[0]), body[1], headers["eta"], routing_key))
-
-    before_task_publish.connect(note)
+    _published.clear()
     monkeypatch.setattr(dispatch, "_broken_until", 0.0)
     monkeypatch.setattr(dispatch, "_last_wake", {})
     monkeypatch.setattr(dispatch, "_covered_until", {})
     monkeypatch.setattr(dispatch, "_notified_until", {})
-    yield messages
-    before_task_publish.disconnect(note)
+    return _published
 
 
 @pytest.fixture

@@ -1,16 +1,17 @@
 """2Checkout in a box, for tests and first looks: beside the data path, in the vendor's place at its end.
 
 ``FakeTwoCheckout`` is a WSGI application; ``python -m django_twocheckout.testing --port 8600`` serves one; and with
-``pytest_plugins = ["django_twocheckout.testing.plugin"]`` the fixture ``twocheckout`` gives each test its own.
+``pytest_plugins = ["django_twocheckout.testing.plugin"]`` the fixtures ``twocheckout`` and ``twocheckout_eager`` give
+each test its own. :mod:`django_twocheckout.kit` has the same for unittest, and rows.
 
 A request's way: ``server`` or any WSGI server, ``vendor``, ``signature``, ``routes``, ``operations`` with ``rules`` and
 ``store``, ``echo``, and back.
 """
 
 from .behaviour import Behaviour
-from .faults import FAULTS, Fault
+from .faults import FAULTS, Fault, FaultName
 from .log import LoggedRequest
 from .notifications import Sent
 from .vendor import FakeTwoCheckout
 
-__all__ = ["FAULTS", "Behaviour", "FakeTwoCheckout", "Fault", "LoggedRequest", "Sent"]
+__all__ = ["FAULTS", "Behaviour", "FakeTwoCheckout", "Fault", "FaultName", "LoggedRequest", "Sent"]

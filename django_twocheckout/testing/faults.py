@@ -32,6 +32,8 @@ class Fault:
     """Seconds to wait before the answer."""
     cut: Literal["reset", "half"] | None = None
     """Instead of a whole answer, close the connection without one, or in the middle of it."""
+    meaning: str = ""
+    """What happens, in words."""
 
     def __post_init__(self) -> None:
         if self.cut not in (None, "reset", "half"):
@@ -53,28 +55,89 @@ class Fault:
 
 _HTML = {"Content-Type": "text/html"}
 
-FAULTS: Mapping[str, Fault] = {
-    "500": Fault(),
-    "500-after-commit": Fault(commit=True),
-    "503": Fault(503, '{"error_code": "SIM_MAINTENANCE", "message": "Down for maintenance"}'),
-    "html-502": Fault(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", _HTML),
-    "html-404": Fault(404, "<html><body><h1>404 Not Found</h1></body></html>", _HTML),
-    "429": Fault(429, '{"error_code": "SIM_RATE_LIMIT", "message": "Too many requests"}'),
-    "429-retry-after": Fault(429, "{}", {"Content-Type": "application/json", "Retry-After": "7"}),
-    "401": Fault(401, '{"error_code": "AUTHENTICATION_ERROR", "message": "Authentication needed for this resource"}'),
-    "hang": Fault(delay=60),
-    "hang-after-commit": Fault(delay=60, commit=True),
-    "reset": Fault(cut="reset"),
-    "reset-after-commit": Fault(cut="reset", commit=True),
-    "half-body": Fault(200, '{"CustomerReference": "6019', cut="half", commit=True),
-    "not-json": Fault(200, "<!doctype html><title>Welcome</title>", _HTML, commit=True),
-    "false": Fault(200, "false"),
-    "redirect": Fault(302, "", {"Location": "http://127.0.0.1:9/elsewhere/"}),
-    "huge": Fault(200, '"' + "x" * (2 * 1024 * 1024) + '"', commit=True),
+#: The names of the faults. An editor completes them, and a type checker finds a wrong one.
+FaultName = Literal[
+    "500",
+    "500-after-commit",
+    "503",
+    "html-502",
+    "html-404",
+    "429",
+    "429-retry-after",
+    "401",
+    "hang",
+    "hang-after-commit",
+    "reset",
+    "reset-after-commit",
+    "half-body",
+    "not-json",
+    "false",
+    "redirect",
+    "huge",
+]
+
+FAULTS: Mapping[FaultName, Fault] = {
+    "500": Fault(meaning="An internal error. Nothing was done."),
+    "500-after-commit": Fault(commit=True, meaning="An internal error, and yet the request was carried out."),
+    "503": Fault(
+        503, '{"error_code": "SIM_MAINTENANCE", "message": "Down for maintenance"}', meaning="Down for maintenance."
+    ),
+    "html-502": Fault(
+        502, "<html><body><h1>502 Bad Gateway</h1></body></html>", _HTML, meaning="A proxy's page: bad gateway."
+    ),
+    "html-404": Fault(
+        404, "<html><body><h1>404 Not Found</h1></body></html>", _HTML, meaning="A proxy's page: not found."
+    ),
+    "429": Fault(429, '{"error_code": "SIM_RATE_LIMIT", "message": "Too many requests"}', meaning="Too many requests."),
+    "429-retry-after": Fault(
+        429,
+        "{}",
+        {"Content-Type": "application/json", "Retry-After": "7"},
+        meaning="Too many requests; try again after 7 seconds.",
+    ),
+    "401": Fault(
+        401,
+        '{"error_code": "AUTHENTICATION_ERROR", "message": "Authentication needed for this resource"}',
+        meaning="The credentials are refused.",
+    ),
+    "hang": Fault(delay=60, meaning="No answer for a minute."),
+    "hang-after-commit": Fault(
+        delay=60, commit=True, meaning="No answer for a minute, and yet the request was carried out."
+    ),
+    "reset": Fault(cut="reset", meaning="The connection is closed without an answer."),
+    "reset-after-commit": Fault(
+        cut="reset",
+        commit=True,
+        meaning="The connection is closed without an answer, and yet the request was carried out.",
+    ),
+    "half-body": Fault(
+        200,
+        '{"CustomerReference": "6019',
+        cut="half",
+        commit=True,
+        meaning="The request was carried out, and the connection is closed in the middle of the answer.",
+    ),
+    "not-json": Fault(
+        200,
+        "<!doctype html><title>Welcome</title>",
+        _HTML,
+        commit=True,
+        meaning="The request was carried out, and the answer is a page.",
+    ),
+    "false": Fault(200, "false", meaning="The answer is false, with status 200. Nothing was done."),
+    "redirect": Fault(
+        302, "", {"Location": "http://127.0.0.1:9/elsewhere/"}, meaning="The answer leads to another address."
+    ),
+    "huge": Fault(
+        200,
+        '"' + "x" * (2 * 1024 * 1024) + '"',
+        commit=True,
+        meaning="The request was carried out, and the answer has 2 MiB.",
+    ),
 }
 
 
-def named(fault: str | Fault) -> tuple[str, Fault]:
+def named(fault: FaultName | Fault) -> tuple[str, Fault]:
     """The fault with its name, which is ``"custom"`` for one that a test has made.
 
     Raises ValueError for an unknown name.

@@ -1,13 +1,13 @@
-"""A pytest plugin: the fixture ``twocheckout`` serves a fake vendor and points the project's settings at it."""
+"""A pytest plugin: its fixtures serve a fake vendor and point the project's settings at it."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from .project import eager_tasks, notify_by, settings_for
 from .vendor import FakeTwoCheckout
 
 
@@ -22,37 +22,25 @@ def twocheckout(settings: Any, client: Any) -> Iterator[FakeTwoCheckout]:
     - Tasks that are eager (``task_always_eager``) run at the commit, and push to the fake.
     - With a broker in memory (``memory://``), the message waits there.
     - With any other broker, nothing is sent to it: saves only mark their rows, as ``PUSH_ON_SAVE = False`` makes them,
-      and the test pushes by ``sync.push(customer)`` or ``sync.push_pending()``. A test with a worker of its own sets
+      and the test pushes by ``sync.push(customer)`` or ``sync.sweep()``. A test with a worker of its own sets
       ``PUSH_ON_SAVE`` in ``settings.TWOCHECKOUT`` to True again.
     """
     with FakeTwoCheckout().serve() as vendor:
-        settings.TWOCHECKOUT = {
-            **(getattr(settings, "TWOCHECKOUT", None) or {}),
-            "BASE_URL": vendor.url,
-            "MERCHANT_CODE": vendor.merchant_code,
-            "SECRET_KEY": vendor.secret_key,
-        }
-        if _messages_leave():
-            settings.TWOCHECKOUT["PUSH_ON_SAVE"] = False
-        vendor.project_client, vendor.project_path = client, _path_of
+        settings.TWOCHECKOUT = settings_for(vendor, getattr(settings, "TWOCHECKOUT", None))
+        notify_by(vendor, client)
         yield vendor
 
 
-def _path_of(kind: str, account: str) -> str:
-    """The path of the project's address for notifications."""
-    # Not imported: the fake vendor works where there is no Django.
-    path: str = sys.modules["django.urls"].reverse(
-        f"twocheckout:{kind}", args=[] if account == "default" else [account]
-    )
-    return path
+@pytest.fixture
+def twocheckout_eager(twocheckout: FakeTwoCheckout, settings: Any) -> Iterator[FakeTwoCheckout]:
+    """The same vendor, and each save is there once it is committed: no broker and no worker is needed.
 
+    All tasks of the project run at once until the test ends, as Celery's ``task_always_eager`` lets them.
 
-def _messages_leave() -> bool:
-    """Whether a message to a worker would leave this process."""
-    celery = sys.modules.get("celery")  # asked, not imported: the fake vendor works where there is none
-    if celery is None:
-        return False
-    conf = celery.current_app.conf
-    brokers = conf.broker_write_url or ""
-    urls = brokers.split(";") if isinstance(brokers, str) else brokers
-    return not (conf.task_always_eager or all(url.startswith("memory:") for url in urls))
+    A task runs at the commit. A test marked ``django_db(transaction=True)`` commits as production does. Any other test
+    runs in one transaction, which never commits. There, do what saves within pytest-django's
+    ``django_capture_on_commit_callbacks(execute=True)``, as for any other ``on_commit`` of Django.
+    """
+    settings.TWOCHECKOUT = settings_for(twocheckout, settings.TWOCHECKOUT, eager=True)
+    with eager_tasks():
+        yield twocheckout

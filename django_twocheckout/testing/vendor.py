@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import account_page, control, notifications, routes, signature, wsgi
+from . import account_page, assertions, control, notifications, routes, signature, wsgi
 from .answers import Answer, HTTPRefusal
 from .behaviour import Behaviour
-from .faults import ConnectionCut, Fault, named
+from .faults import ConnectionCut, Fault, FaultName, named
 from .log import LoggedRequest
 from .notifications import Kind, Sent
 from .operations import Operations
@@ -90,6 +90,19 @@ class FakeTwoCheckout:
         with self._lock:
             found = self._store.find(reference)
             return dict(found.fields) if found else None
+
+    def assert_pushed(self, customer: Any, **information: Any) -> dict[str, Any]:
+        """Assert that a customer is here, with these values. Returns a copy of it.
+
+        *customer*: a row, or one of its references. Without *information*, a row is here with the values that this very
+        object has, so load it anew after something else wrote it. *information*: the values of these fields, in
+        CustomerInformation's names; the others may have any. Blank and None are the same, and so are letters of either
+        case in a country.
+
+        Raises AssertionError, ValueError for a name in Python's manner (``first_name``).
+        """
+        check_names(information)
+        return assertions.assert_pushed(self.customers, customer, information)
 
     def add_customer(self, **information: Any) -> str:
         """Add a customer that was not created through the API; returns its reference.
@@ -261,7 +274,7 @@ class FakeTwoCheckout:
 
     # What goes wrong.
 
-    def fail(self, fault: str | Fault, times: int = 1, method: str | None = None) -> None:
+    def fail(self, fault: FaultName | Fault, times: int = 1, method: str | None = None) -> None:
         """Let the next *times* requests, of this *method* only if one is given, meet a fault.
 
         Raises ValueError for an unknown fault or method, or no times.
@@ -274,7 +287,7 @@ class FakeTwoCheckout:
             self._faults += [(*named(fault), method)] * times
 
     @contextmanager
-    def outage(self, fault: str | Fault = "503") -> Iterator[None]:
+    def outage(self, fault: FaultName | Fault = "503") -> Iterator[None]:
         """Let every request meet this fault until the block ends. Raises ValueError for an unknown fault."""
         outage = named(fault)
         with self._lock:

@@ -13,6 +13,7 @@ from ..settings import INSTALLED_APPS as _APPS
 
 INSTALLED_APPS = [
     *_APPS,
+    "auditlog",
     "cachalot",
     "cacheops",
     "guardian",

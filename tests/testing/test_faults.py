@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from http.client import HTTPException
+from typing import get_args
 
 import pytest
 
-from django_twocheckout.testing import FAULTS, Fault
+from django_twocheckout.testing import FAULTS, Fault, FaultName
 
 from .plain_client import GOOD, ask, create
 
@@ -24,6 +25,11 @@ def test_faults(vendor, name):
     assert len(vendor.customers) == fault.commit
     assert create(vendor)[0] == (400 if fault.commit else 200)
     assert vendor.requests[0].fault == (name if not fault.delay else "custom")
+
+
+def test_faults__editors_know_their_names_and_people_their_meaning():
+    assert get_args(FaultName) == tuple(FAULTS)
+    assert [name for name, fault in FAULTS.items() if not fault.meaning.endswith(".")] == []
 
 
 def test_faults__by_method_and_healed(vendor):

@@ -37,7 +37,7 @@ MARK = "ada-s3ntinel"
 def modules():
     yield django_twocheckout
     for found in pkgutil.walk_packages(django_twocheckout.__path__, "django_twocheckout."):
-        if not found.name.endswith((".__main__", ".plugin")) and ".migrations" not in found.name:
+        if not found.name.endswith((".__main__", ".plugin", ".resources")) and ".migrations" not in found.name:
             yield importlib.import_module(found.name)
 
 

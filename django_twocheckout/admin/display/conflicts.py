@@ -43,17 +43,17 @@ def last_conflicts(customers: Iterable[Customer]) -> dict[int | str, Conflict]:
     rows = {customer.row_key: customer for customer in customers}
     if not rows:
         return {}
-    history = (
-        Attempt.objects.using(next(iter(rows.values()))._state.db).filter(customer__in=[*rows]).order_by("at", "pk")
-    )
+    database = next(iter(rows.values()))._state.db
+    # By key, the order in which they were written: the clock of a machine may step back.
+    history = Attempt.objects.using(database).filter(customer__in=[*rows]).order_by("pk")
     last = {attempt.customer_id: attempt for attempt in history.exclude(conflicts="")}
     if not last:
         return {}
     # A person's choice is compared first, and pushed by an attempt of its own.
-    pushes = history.filter(customer__in=[*last], at__gte=min(one.at for one in last.values()), verb=Verb.PUSH)
+    pushes = history.filter(customer__in=[*last], pk__gte=min(one.pk for one in last.values()), verb=Verb.PUSH)
     sent: dict[int | str, set[str]] = {key: set() for key in last}
     for push in pushes.exclude(sent="")[: LOOKED_AT * len(last)]:
-        if push.at >= last[push.customer_id].at:
+        if push.pk >= last[push.customer_id].pk:
             sent[push.customer_id] |= set(push.sent.split())
     return {key: _conflict(rows[key], attempt, sent[key]) for key, attempt in last.items()}
 

@@ -22,7 +22,7 @@ TURNS = 3
 
 
 def run(lab: Lab) -> Iterator[Row]:
-    few, count, many = 1000, 1000 if lab.quick else 10_000, 2000 if lab.quick else 100_000
+    few, count, many = 1000, 10_000, 10_000 if lab.quick else 100_000
     lab.vendor.ask("/latency", LATENCY)
     runs = {"by itself": [], "with a worker": []}
     for _ in range(1 if lab.quick else TURNS):

@@ -1,4 +1,4 @@
-"""Compares our row with 2Checkout's object for the admin's page, and carries out a person's choices.
+"""Compares rows with 2Checkout's objects for the admin's page and the command, and carries out a person's choices.
 
 It uses the merge of a push.
 """

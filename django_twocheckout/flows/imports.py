@@ -141,8 +141,8 @@ class Import:
         left = set(places)
         for claim, result in read_each(wanted, self.client, self.database, self.account):
             external = claim.values["external_customer_reference"]
-            if is_account_failure(result.error):
-                raise result.error or AssertionError
+            if result.error is not None and is_account_failure(result.error):
+                raise result.error
             left.discard(external)
             if result.error is not None:
                 self.result.refused.append((places[external], result.error.words.rstrip(".")))

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from django_twocheckout import sync
-from django_twocheckout.models import Account, Customer
+from django_twocheckout.models import Account, Customer, utc_now
 from django_twocheckout.testing import FakeTwoCheckout
 
 from ..customers import ADA
@@ -62,6 +63,13 @@ def test_trouble_of_one_account(ten, us, twocheckout, fault):
         run("--all")
     assert Account.objects.get(alias="us").open_until
     assert not Account.objects.get(alias="default").open_until
+
+
+def test_a_pause_of_an_account_that_was_not_asked_for(ten, us):
+    Account.objects.filter(alias="us").update(open_until=utc_now() + timedelta(hours=1))
+    assert run(ten[0].pk).startswith("Compared: 1.")
+    with pytest.raises(CommandError, match="The account 'us' is paused until"):
+        run(ten[0].pk, ten[1].pk)
 
 
 def test_another_merchant_code(ten, configure):

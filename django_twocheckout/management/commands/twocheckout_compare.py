@@ -22,7 +22,7 @@ SAMPLE = 100
 class Command(RowsCommand):
     help = (
         "Compare customers with 2Checkout field by field, and write nothing. Ends with 1 if any differs or could not "
-        f"be compared. Without keys: a random sample of {SAMPLE}, or of --limit."
+        f"be compared. Without customers: a random sample of {SAMPLE}, or of --limit."
     )
 
     stopped = "Nothing was written."
@@ -34,7 +34,7 @@ class Command(RowsCommand):
     def run(self, customers: CustomerQuerySet) -> None:
         named, limit = self.options["pks"], self.options["limit"]
         if named and self.options["all"]:
-            raise CommandError("Give primary keys, or --all, not both.")
+            raise CommandError("Give single customers, or --all, not both.")
         wanted = customers.exclude(customer_reference=None)
         if named:
             wanted = customers.filter(pk__in=self.named(customers))
@@ -66,8 +66,9 @@ class Command(RowsCommand):
             if progress:
                 progress.advance([result])
         self._show(sides, {"compared": compared, "differing": differing, "gone": gone}, failures)
+        left = count - compared - gone
         for paused in self._stopped().values():
-            if paused.open_until:
+            if left and paused.open_until:
                 raise CommandError(f"{paused_words(paused.alias, paused.open_until)} {paused.reason}")
         if differing or gone or failures:
             not_the_same = counted(differing + gone + failures.total(), "customer")

@@ -16,8 +16,7 @@ from ..engine import history
 from ..engine.repair import repair
 from ..engine.summary import Summary
 from ..models import Account, Source, update_free
-from . import jobs, notifications, unknown
-from .erase import tell_lost
+from . import erase, jobs, notifications, unknown
 from .many import OnBacklog, OnSettled
 from .one import customers_in
 from .push import run_due
@@ -54,7 +53,7 @@ def sweep(
     for account in conf.aliases():
         Account.objects.note_sweep(customers.db, account)
     unknown.tell(customers)
-    tell_lost(customers.db)
+    erase.repair(customers.db)
     history.purge(customers.db)
     notifications.purge(customers.db)
     jobs.purge(customers.db)

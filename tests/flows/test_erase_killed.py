@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from django_twocheckout import sync
 from django_twocheckout.models import Ask, Attempt, Customer, Erasure, Notification
@@ -40,10 +43,14 @@ def sweep_until_done() -> None:
         sync.sweep()
 
 
-def is_erased(customer: Customer, vendor) -> None:
-    """On both sides, and nothing was made twice."""
+def is_erased(customer: Customer, vendor, heard) -> None:
+    """On both sides, and told. Nothing was made twice."""
+    Erasure.objects.update(ended_at=timezone.now() - timedelta(hours=1))
+    sync.sweep()
+    assert {facts["pk"] for name, facts in heard if name == "customer_erased"} == {customer.pk}
+    heard.clear()
     erasure = Erasure.objects.get(customer=customer.pk)
-    assert (erasure.state, erasure.ended_at is not None) == ("erased", True), erasure.words
+    assert (erasure.state, erasure.announced) == ("erased", True), erasure.words
     assert not Customer.objects.exists()
     assert not Attempt.objects.exists()
     assert not Ask.objects.exists()
@@ -60,7 +67,7 @@ def is_erased(customer: Customer, vendor) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("with_in_doubt", "stride"), [(False, 1), (True, 4)], ids=["known", "in doubt"])
-def test_killed_at_each_step(new_customer, twocheckout, monkeypatch, with_in_doubt, stride):
+def test_killed_at_each_step(new_customer, twocheckout, heard, monkeypatch, with_in_doubt, stride):
     ended, number = False, 0
     while not ended:
         customer = new_customer()
@@ -78,7 +85,7 @@ def test_killed_at_each_step(new_customer, twocheckout, monkeypatch, with_in_dou
         if not Erasure.objects.exists():  # killed before it was begun, so it is asked for once more
             sync.erase(Customer.objects.get())
         sweep_until_done()
-        is_erased(customer, twocheckout)
+        is_erased(customer, twocheckout, heard)
         Erasure.objects.all().delete()
         twocheckout.forget(customer.customer_reference)
         number += stride
@@ -87,7 +94,7 @@ def test_killed_at_each_step(new_customer, twocheckout, monkeypatch, with_in_dou
 
 
 @pytest.mark.django_db(transaction=True)
-def test_killed_in_the_worst_order(new_customer, twocheckout, monkeypatch):
+def test_killed_in_the_worst_order(new_customer, twocheckout, heard, monkeypatch):
     """The placeholders are there, the worker is killed before it writes that, and 2Checkout is down for a while."""
     customer = new_customer()
     sync.erase(customer)
@@ -104,5 +111,5 @@ def test_killed_in_the_worst_order(new_customer, twocheckout, monkeypatch):
     sync.resume()
     twocheckout.requests.clear()
     sweep_until_done()
-    is_erased(customer, twocheckout)
+    is_erased(customer, twocheckout, heard)
     assert "PUT" not in [request.method for request in twocheckout.requests]

@@ -63,8 +63,9 @@ def erase(
     ConfigurationError, DoesNotExist for a row that is gone, or RuntimeError inside a transaction. If 2Checkout does not
     say now whether a subscription is active, the workers ask again before they do anything, and may refuse then.
     """
-    row = one.row_of(customer).get()
     database = one.database_of(customer)
+    with durable(database):  # refused inside a transaction, before anything is sent
+        row = one.row_of(customer).get()
     client = one.confirmed_client(database, row.account)
     if not (with_active_subscriptions or row.erased):
         _refuse_active(database, row, client)

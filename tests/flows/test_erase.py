@@ -6,11 +6,12 @@ import pytest
 from django.db import connection, transaction
 
 from django_twocheckout import sync
-from django_twocheckout.engine import claims
+from django_twocheckout.engine import claims, erase_row
 from django_twocheckout.exceptions import (
     ActiveSubscription,
     AnotherMerchantCode,
     BeingErased,
+    CustomerBusy,
     InTransaction,
     WasErased,
 )
@@ -23,6 +24,7 @@ from django_twocheckout.testing import Fault
 from ..admin_log import log_change, log_entries
 from ..clock import asks_come_due, leases_expire
 from ..customers import ADA, GRACE, change
+from ..holding import held
 from ..shop.models import Member, Order, Partner
 
 SECRETS = ("Ada", "Lovelace", "St James", "ada@example.org")
@@ -145,6 +147,15 @@ def test_a_reference_that_looks_like_an_address(twocheckout, db):
     reference = twocheckout.add_customer(**GRACE | {"ExternalCustomerReference": "grace@example.org", "Enabled": False})
     sync.erase(sync.add(reference))
     assert "looks like an e-mail address, and stays there" in swept().words
+
+
+def test_without_a_reference_of_ours(twocheckout, db):
+    reference = twocheckout.add_customer(**GRACE | {"ExternalCustomerReference": None, "Enabled": False})
+    sync.erase(sync.add(reference))
+    assert swept().state == "erased"
+    assert twocheckout.customers[0]["ExternalCustomerReference"] is None
+    with pytest.raises(WasErased):
+        sync.add(reference)
 
 
 # While it is under way.
@@ -350,10 +361,31 @@ def test_another_merchant_code(pushed, configure):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_inside_a_transaction(pushed):
+def test_inside_a_transaction(pushed, twocheckout):
     with pytest.raises(InTransaction), transaction.atomic():
         sync.erase(pushed)
-    assert (Erasure.objects.count(), Customer.objects.get().erased) == (0, False)
+    assert (Erasure.objects.count(), Customer.objects.get().erased, twocheckout.requests) == (0, False, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_waits_for_a_transaction_of_the_project(pushed, twocheckout):
+    if not connection.features.has_select_for_update_skip_locked:
+        pytest.skip("this database has no row locks")
+    row = Customer.objects.filter(pk=pushed.pk).select_for_update()
+    with held(row.get), pytest.raises(CustomerBusy):
+        sync.erase(pushed)
+    sync.erase(pushed)
+    finish = erase_row.finish
+
+    def finish_while_it_is_held(settled):
+        with held(row.get):
+            finish(settled)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(erase_row, "finish", finish_while_it_is_held)
+        erasure = swept()
+    assert (erasure.state, Customer.objects.count()) == ("under_way", 1)
+    assert swept().state == "erased"
 
 
 def test_the_row_was_deleted_by_other_means(pushed, twocheckout):

@@ -31,7 +31,7 @@ about. ``customer``: the row, as it was before the pull, or None. The same event
 
 customer_erased = Signal()
 """A customer was erased. ``pk``: the key of its row, which is gone or emptied. ``erasure``: what came of it, in words.
-Without ``customer``."""
+Without ``customer``. After a killed worker the sweep sends it, so it may come twice."""
 
 account_paused = Signal()
 """Trouble of an account stopped its customers for now. *sender*: Account. ``account``: its alias. ``reason``: in words.

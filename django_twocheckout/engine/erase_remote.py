@@ -87,7 +87,7 @@ def _erase(claim: Claim, client: TwoCheckoutClient, result: Result, reference: s
         result.presence = Presence.GONE
         return
     # 2Checkout calls a customer enabled while a subscription is active or past due.
-    if not claim.even_active and (active or parse(remote).owned.get("enabled")):
+    if not claim.even_active and (active or remote.get("Enabled") in (True, "true", 1, "1")):
         raise ActiveSubscription
     cards = with_tokens(client, reference, remote, claim)
     if _delete_cards(claim, client, result, reference, cards) and len(cards) == MOST_CARDS:

@@ -151,7 +151,7 @@ def _outcome(claim: Claim, result: Result) -> tuple[ErasureState, str]:
         words = f"Erased here. Kept at 2Checkout: {'; '.join(kept)}. A person has to finish it in the Control Panel."
         return ErasureState.KEPT, words
     words = f"Erased here. {GONE}" if result.presence is Presence.GONE else ERASED
-    if "@" in claim.values["external_customer_reference"]:
+    if "@" in (claim.values["external_customer_reference"] or ""):
         words += " Our own reference looks like an e-mail address, and stays there."
     return ErasureState.ERASED, words
 

@@ -12,7 +12,7 @@ from django.dispatch import Signal
 
 from .. import signals
 from ..exceptions import ActiveSubscription, CustomerBusy
-from ..models import Customer, Erasure, Presence, customers_marked
+from ..models import Customer, Erasure, Presence, customers_marked, update_free
 from .records import Claim, Finished, Settled
 from .retry import code_of
 from .summary import Summary
@@ -85,8 +85,16 @@ def erased(one: Finished, settled: Settled) -> Summary:
         customers_marked.send_robust(sender=Customer, using=claim.database)
         return Summary(failed=1, codes=Counter([code_of(result.error)]))
     logger.info("customer %s: erased", claim.pk, extra=facts)
-    signals.customer_erased.send_robust(sender=Customer, pk=claim.pk, erasure=erasure, using=claim.database)
+    if erasure is not None:
+        announce(erasure, claim.database)
     return Summary(pushed=1)
+
+
+def announce(erasure: Erasure, database: str) -> None:
+    """Send the signal of an erasure that has ended. After a killed worker the sweep does it, so it may come twice."""
+    pk = erasure.customer_id
+    signals.customer_erased.send_robust(sender=Customer, pk=pk, erasure=erasure, using=database)
+    update_free(Erasure.objects.using(database).filter(pk=erasure.pk), announced=True)
 
 
 def _report_gone(one: Finished) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from ..client import TwoCheckoutClient
-from ..engine import asks, circuit_breaker, rate_limit
+from ..engine import asks, circuit_breaker, rate_limit, report
 from ..engine.database import durable
 from ..engine.subscriptions import has_active
 from ..exceptions import ActiveSubscription, BeingErased, CustomerBusy, TransientError, UnreadableAnswer
@@ -64,8 +63,9 @@ def erase(
     ConfigurationError, DoesNotExist for a row that is gone, or RuntimeError inside a transaction. If 2Checkout does not
     say now whether a subscription is active, the workers ask again before they do anything, and may refuse then.
     """
-    row = one.row_of(customer).get()
     database = one.database_of(customer)
+    with durable(database):  # refused inside a transaction, before anything is sent
+        row = one.row_of(customer).get()
     client = one.confirmed_client(database, row.account)
     if not (with_active_subscriptions or row.erased):
         _refuse_active(database, row, client)
@@ -92,14 +92,14 @@ def reason_of(customer: Customer) -> str:
     return mine.filter(outcome=AskOutcome.OPEN).values_list("reason", flat=True).first() or ""
 
 
-def tell_lost(database: str) -> None:
-    """End the erasures whose rows somebody deleted by other means. The sweep runs it."""
-    here = Customer.objects.using(database).filter(pk=OuterRef("customer"))
-    lost = Erasure.objects.under_way(database).filter(~Exists(here))
-    for pk in lost.values_list("pk", flat=True):
-        logger.warning("erasure %s: its row is gone", pk, extra={"action": "erase.lost"})
-        mine = Erasure.objects.under_way(database).filter(pk=pk)
-        update_free(mine, state=ErasureState.KEPT, words=LOST, ended_at=timezone.now())
+def repair(database: str) -> None:
+    """Announce the ends that killed workers did not. End the erasures whose rows somebody deleted by other means."""
+    for erasure in Erasure.objects.left_behind(database):
+        if erasure.state == ErasureState.UNDER_WAY:
+            logger.warning("erasure %s: its row is gone", erasure.pk, extra={"action": "erase.lost"})
+            erasure.state, erasure.words, erasure.ended_at = ErasureState.KEPT, LOST, timezone.now()
+            erasure.save(using=database, update_fields=["state", "words", "ended_at"])
+        report.announce(erasure, database)
 
 
 def _refuse_active(database: str, row: Customer, client: TwoCheckoutClient) -> None:

@@ -40,7 +40,7 @@ def plans(pks: Iterable[Key], *, database: str | None = None) -> Iterator[Plan]:
     """The first step of a push of each row, as far as we know it without a request."""
     customers, remaining = customers_in(database), iter(pks)
     while some := list(islice(remaining, PORTION)):
-        for claim in peek(customers.filter(pk__in=some)):
+        for claim in peek(customers.filter(pk__in=some, erased=False)):
             yield plan(claim)
 
 

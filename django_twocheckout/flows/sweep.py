@@ -17,8 +17,7 @@ from ..engine.repair import repair
 from ..engine.summary import Summary
 from ..mirrors.portions import apply_due
 from ..models import Account, Source, update_free
-from . import jobs, notifications_sweep, unknown
-from .erase import tell_lost
+from . import erase, jobs, notifications_sweep, unknown
 from .many import OnBacklog, OnSettled
 from .one import customers_in
 from .push import run_due
@@ -59,7 +58,7 @@ def sweep(
     for account in conf.aliases():
         Account.objects.note_sweep(customers.db, account)
     unknown.tell(customers)
-    tell_lost(customers.db)
+    erase.repair(customers.db)
     history.purge(customers.db)
     if notified:
         notifications_sweep.purge(customers.db)

@@ -620,6 +620,7 @@ class Migration(migrations.Migration):
                         verbose_name="with active subscriptions",
                     ),
                 ),
+                ("announced", models.BooleanField(default=False, help_text="Whether customer_erased was sent.")),
                 ("reference_hash", models.CharField(blank=True, db_index=True, default="", max_length=64)),
                 ("external_reference_hash", models.CharField(blank=True, db_index=True, default="", max_length=64)),
                 (

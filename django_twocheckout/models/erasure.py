@@ -6,6 +6,7 @@ What was erased is recognised by hashes of its references, so that no pull, impo
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.db import models
 from django.utils import timezone
@@ -20,6 +21,8 @@ from .customer import Customer
 _SALT = "twocheckout.erasure"
 #: Hexadecimal digits that tell a key from others, and nothing about it.
 _KEY_DIGITS = 16
+#: A worker that ends an erasure sends the signal long before this time is over.
+ANNOUNCED_WITHIN = timedelta(minutes=5)
 
 
 class ErasureState(models.TextChoices):
@@ -67,6 +70,14 @@ class ErasureManager(models.Manager["Erasure"]):
             found.update(hashes[one] for one in some)
         return found
 
+    def left_behind(self, database: str) -> models.QuerySet[Erasure]:
+        """Those that no worker goes on with: their rows are gone, or a killed worker did not announce their end."""
+        row = Customer.objects.using(database).filter(pk=models.OuterRef("customer"))
+        lost = models.Q(~models.Exists(row), state=ErasureState.UNDER_WAY)
+        before = timezone.now() - ANNOUNCED_WITHIN
+        ended = models.Q(state__in=[ErasureState.ERASED, ErasureState.KEPT], ended_at__lt=before)
+        return self.using(database).filter(lost | (ended & models.Q(announced=False))).order_by("pk")
+
     def under_way(self, database: str) -> models.QuerySet[Erasure]:
         """The erasures that have not ended."""
         return self.using(database).filter(state=ErasureState.UNDER_WAY)
@@ -96,6 +107,7 @@ class Erasure(models.Model):
     with_active_subscriptions = models.BooleanField(
         _("with active subscriptions"), default=False, help_text=_("Erased even while a subscription is active.")
     )
+    announced = models.BooleanField(default=False, help_text=_("Whether customer_erased was sent."))
     reference_hash = models.CharField(max_length=64, blank=True, default="", db_index=True)
     external_reference_hash = models.CharField(max_length=64, blank=True, default="", db_index=True)
     key_name = models.CharField(

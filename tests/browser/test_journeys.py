@@ -253,6 +253,17 @@ def test_the_shoppers_account(page):
     page.sees("Opened the shopper's account at 2Checkout.")
 
 
+def test_change_an_account_of_the_shop(page):
+    page.go("/accounts/5/")
+    page.fill("City", "Dover")
+    page.press("Save", "//main")
+    page.sees_in_time("Synced")
+    page.press("Open in the admin")
+    page.sees("These fields come from the account", "Dover", SYNCED)
+    assert page.all("//input[@name='city']") == []
+    page.picture("form-mirrored")
+
+
 # Not everybody has a mouse, a big screen, or scripts.
 
 

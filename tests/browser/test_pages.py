@@ -51,6 +51,11 @@ def _found_to_link(page):
     page.press("Look up at 2Checkout")
 
 
+def _mirrored(page):
+    page.go("/accounts/4/")
+    page.press("Open in the admin")
+
+
 def _nothing_found(page):
     page.go(f"{CUSTOMERS}add-from-2checkout/")
     page.fill("Reference at 2Checkout", "nobody")
@@ -72,6 +77,7 @@ PAGES = {
     "form-failed": _of("Tomas Aldana"),
     "form-pending": _of("Marek Zielony"),
     "form-synced": _of("Theo Lambrecht"),
+    "form-mirrored": _mirrored,
     "form-gone": _of("Oskar Wieland"),
     "form-undecided": _of("Ylva Norrgard"),
     "differences-undecided": _of("Ylva Norrgard", "Push now"),
@@ -91,6 +97,7 @@ PAGES = {
     "job-under-way": _job_under_way,
     "job": _at("/admin/twocheckout/job/1/change/"),
     "shop": _at("/"),
+    "shop-account": _at("/accounts/3/"),
     "shop-sign-up": _at("/sign-up/"),
     "shop-buy": _buy,
 }

@@ -126,7 +126,7 @@ def advice(customer: Customer, *, may_change: bool, may_push: bool, owner: Owner
     fields = fields_at_fault(customer)
     if owner and owner.fields & set(fields):
         names = get_text_list([label(attribute) for attribute in fields if attribute in owner.fields], _("and"))
-        words = _("Correct %(fields)s where it comes from, which is named below. A save of that object pushes.")
+        words = _("Correct %(fields)s in the object that is named below. Saving it there pushes.")
         return words % {"fields": names}
     if not may_change:
         return _("Somebody who may change customers must correct it.")

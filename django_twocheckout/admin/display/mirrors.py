@@ -35,6 +35,7 @@ class Place:
 class Source:
     """Where a customer's fields come from."""
 
+    model: str
     place: Place
     #: The fields' labels, as a list in a sentence.
     fields: str
@@ -57,8 +58,9 @@ class NotMirrored:
 def source(admin: CustomerAdmin, request: HttpRequest, owner: Owner) -> Source:
     """The words above the form of a customer with an owner."""
     names = [field.name for field in Customer._meta.concrete_fields if field.name in owner.fields]
-    place = _place(admin, request, type(owner.instance), owner.instance.pk, str(owner.instance))
-    return Source(place, get_text_list([label(name) for name in names], _("and")))
+    model = type(owner.instance)
+    place = _place(admin, request, model, owner.instance.pk, str(owner.instance))
+    return Source(str(model._meta.verbose_name), place, get_text_list([label(name) for name in names], _("and")))
 
 
 def not_mirrored(admin: CustomerAdmin, request: HttpRequest, mirrors: Overview) -> Iterator[NotMirrored]:

@@ -203,8 +203,8 @@ def _not_mirrored(count: int) -> str:
     if not count:
         return ""
     words = ngettext(
-        "%(count)s object of the site could not be made a customer.",
-        "%(count)s objects of the site could not be made customers.",
+        "The customer of %(count)s object of the site could not be made or changed.",
+        "The customers of %(count)s objects of the site could not be made or changed.",
         count,
     )
     return words % {"count": grouped(count)}

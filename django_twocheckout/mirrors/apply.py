@@ -87,6 +87,8 @@ def decide(mirror: Mirror, objects: Iterable[models.Model], customers: Mapping[s
         customer = getattr(instance, mirror.link) or customers.get(mirror.mirror_of(key))
         if customer is None:
             decided.to_make.append(Change(instance, key, None, fields, fields))
+        elif customer.erased:
+            continue  # what was erased stays so, whatever the object says
         elif change := _difference(mirror, instance, customer, fields):
             decided.to_change.append(change)
     return decided

@@ -23,6 +23,7 @@ from .setting_rules import (
     choices,
     client_class,
     count,
+    excluded_fields,
     flag,
     merchant_code,
     parsed_rate,
@@ -278,12 +279,20 @@ class Conf:
         _("Whether a customer that is notified of, and has no row here, is added."),
         "`False`: such a notification is answered and noted, and no request is made.",
     )
+    EXCLUDE_FIELDS = Setting[tuple[str, ...]](
+        (),
+        excluded_fields,
+        _("Fields of a customer that are not exchanged with 2Checkout."),
+        "They are never sent, never taken over, and not in the admin's form. After a change of it, run "
+        "`manage.py twocheckout_push --verify`.",
+        own=False,
+    )
     ACCOUNTS = Setting[dict[str, dict[str, Any]]](
         {},
         accounts,
         _("Further merchant accounts, by the names in the customers' `account`."),
         "Each has a `MERCHANT_CODE` and a `SECRET_KEY`. Its other keys replace those above. `PUSH_ON_SAVE`, `ENABLED`, "
-        "`HISTORY_DAYS`, `CONFIRM_ROWS` and `QUEUE` are for all accounts.",
+        "`HISTORY_DAYS`, `CONFIRM_ROWS`, `QUEUE` and `EXCLUDE_FIELDS` are for all accounts.",
         own=False,
     )
 

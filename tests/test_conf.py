@@ -48,6 +48,8 @@ RIGHT = [
     {"RATE_LIMIT": "10/s"},
     {"RATE_LIMIT": None},
     {"CLIENT": "tests.clients.OurClient"},
+    {"EXCLUDE_FIELDS": ("phone", "existing_cards")},
+    {"EXCLUDE_FIELDS": ["company", "fiscal_code"]},
     {"ACCOUNTS": {"us": {"MERCHANT_CODE": "B", "SECRET_KEY": "k", "TIMEOUT": 9, "REFERENCE_PREFIX": "us-"}}},
 ]
 
@@ -138,6 +140,13 @@ WRONG = [
     {"CLIENT": "no.such.Client"},
     {"CLIENT": "tests.customers.change"},
     {"CLIENT": "builtins.dict"},
+    {"EXCLUDE_FIELDS": "phone"},
+    {"EXCLUDE_FIELDS": (7,)},
+    {"EXCLUDE_FIELDS": ("fone",)},
+    {"EXCLUDE_FIELDS": ("phone", "email")},
+    {"EXCLUDE_FIELDS": ("external_customer_reference",)},
+    {"EXCLUDE_FIELDS": ("customer_reference",)},
+    {"EXCLUDE_FIELDS": ("company",)},
     {"ACCOUNTS": []},
     {"ACCOUNTS": {"us": None}},
     {"ACCOUNTS": {"us": {}}},
@@ -184,6 +193,7 @@ def test_defaults(settings):
         "NOTIFICATION_ALGORITHMS": ("sha3-256", "sha256"),
         "TEST_ORDERS": False,
         "IMPORT_UNKNOWN": False,
+        "EXCLUDE_FIELDS": (),
         "ACCOUNTS": {},
     }
     assert REQUIRED == ("MERCHANT_CODE", "SECRET_KEY")
@@ -214,6 +224,22 @@ def test_an_account_has_its_own_keys_over_the_others(settings):
         conf.of("eu")
     settings.TWOCHECKOUT = {"ACCOUNTS": {"us": own}}
     assert (conf.aliases(), check_settings()) == (["us"], [])
+
+
+@pytest.mark.parametrize(
+    ("excluded", "words"),
+    [
+        ("fone", "'fone' is none: did you mean 'phone'?"),
+        ("sync_state", "fields that are exchanged with 2Checkout; 'sync_state' is none"),
+        ("zip", "2Checkout requires 'zip'"),
+        ("external_customer_reference", "is what a customer is found by"),
+        ("company", "'fiscal_code' beside 'company'"),
+    ],
+)
+def test_the_words_about_an_excluded_field(settings, excluded, words):
+    settings.TWOCHECKOUT = {**GOOD, "EXCLUDE_FIELDS": (excluded,)}
+    [message] = check_settings()
+    assert words in message.hint
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from .display.failures import in_words, reason, translated
 from .display.fields import value
 from .display.history import Line
 from .display.state_summary import MANY, ago, badge, failing_for, next_try, not_in_step, state_summary
+from .excluded import fieldsets_without_excluded, without_excluded
 from .filters import CardsFilter, CountryFilter, PresenceFilter, ReasonFilter, StaleFilter
 from .form import CustomerForm
 from .job import under_way
@@ -221,6 +222,12 @@ class CustomerAdmin(ComposedAdmin):
             if pattern.name in self._that_push:
                 pattern.callback = outside_transactions(pattern.callback)
         return [url for page in self.pages for url in page(self).urls()] + patterns
+
+    def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        return fieldsets_without_excluded(super().get_fieldsets(request, obj))
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return without_excluded(super().get_list_filter(request))
 
     def _retry(self, request: HttpRequest) -> dict[str, object] | None:
         """The button for all that failed for the reason by which the list is filtered."""

@@ -47,10 +47,9 @@ SLACK_SECONDS = 30.0
 #: The longest chain: look up, find out what "not found" looks like, create, look up again, update.
 MOST_REQUESTS = 6
 
-_PUSHED = sorted(Customer.PUSHED_FIELDS)
 _READ = [
     "pk", "account", "lease", "sync_state", "failed_attempts", "customer_reference", "presence", "acknowledged",
-    "shown", "written", "pulled_at", *OWNED_BY_2CHECKOUT, *_PUSHED
+    "shown", "written", "pulled_at", *OWNED_BY_2CHECKOUT, *sorted(Customer.PUSHED_FIELDS)
 ]  # fmt: skip
 
 #: A row as ``values()`` reads it.
@@ -157,7 +156,7 @@ def _lease(database: str, pks: Sequence[Key], leases: Leases, is_push: bool, sec
     count = 0
     if is_push:
         # The database copies the values, so they need not be read first.
-        values = JSONArray(JSONObject(**{name: F(name) for name in _PUSHED}))
+        values = JSONArray(JSONObject(**{name: F(name) for name in sorted(Customer.shared_fields())}))
         # The lease first: MySQL evaluates the columns in their order, each with those before it as they are then.
         lease = Case(When(untried=True, then=Value(leases.untried)), default=Value(leases.clean))
         count = free.filter(in_doubt=[]).update_unmarked(lease=lease, untried=False, in_doubt=values, **columns)
@@ -173,7 +172,7 @@ def _read(customers: CustomerQuerySet, *names: str) -> Iterable[Row]:
 
 
 def _pushed_values(row: Row) -> ModelValues:
-    return RedactedDict({name: row[name] for name in _PUSHED})
+    return RedactedDict({name: row[name] for name in sorted(Customer.shared_fields())})
 
 
 def _as_claim(

@@ -30,7 +30,7 @@ from ..models import (
     short_waits,
 )
 from ..redaction import RedactedDict, redact_frames, redacted_repr
-from ..wire import ATTRIBUTES, RemoteCustomer, parse, wire_names
+from ..wire import RemoteCustomer, parse, shared_attributes, wire_names
 from .one import confirmed_client
 
 logger = logging.getLogger("twocheckout")
@@ -145,7 +145,7 @@ def _row(theirs: RemoteCustomer, account: str, database: str) -> Customer | None
 def _insert(found: Found, account: str, database: str) -> Customer:
     """Write the row. The database keeps both references unique, so two workers at once write one row."""
     theirs = found.theirs
-    acknowledged = RedactedDict(dict.fromkeys(Customer.PUSHED_FIELDS, "") | theirs.shared)
+    acknowledged = RedactedDict(dict.fromkeys(Customer.shared_fields(), "") | theirs.shared)
     values: RedactedDict[str, str | None] = RedactedDict({name: value for name, value in acknowledged.items() if value})
     values.setdefault("external_customer_reference", None)  # or the row would get one, as any new row does
     customer = Customer(
@@ -154,7 +154,7 @@ def _insert(found: Found, account: str, database: str) -> Customer:
         **values,
         **theirs.owned,
         acknowledged=acknowledged,
-        written=dict.fromkeys(ATTRIBUTES.values()),  # adopted, and not written by us
+        written=dict.fromkeys(shared_attributes().values()),  # adopted, and not written by us
         pulled_at=timezone.now(),
     )
     try:

@@ -99,7 +99,7 @@ def delete_card(customer: Customer, token: str, *, source: Source = Source.CODE,
 def _pull_after_deletion(claim: Claim, client: TwoCheckoutClient) -> Result:
     """As any pull, but a list without cards counts: the last one was just deleted."""
     result = reconcile.pull(claim, client)
-    if result.remote is not None:
+    if result.remote is not None and "existing_cards" not in conf.EXCLUDE_FIELDS:
         result.remote.owned.setdefault("existing_cards", [])
     return result
 

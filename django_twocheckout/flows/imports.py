@@ -22,7 +22,7 @@ from ..engine.records import Key
 from ..exceptions import RequestRejected, TransientError, UnreadableAnswer
 from ..models import Account, Customer, CustomerQuerySet, Source, Verb, update_free
 from ..redaction import RedactedDict, redacted_repr
-from ..wire import ATTRIBUTES
+from ..wire import shared_attributes
 from . import one
 from .add import find
 from .pull import keys_of
@@ -269,12 +269,12 @@ def _rows(own: CustomerQuerySet, references: Sequence[Reference]) -> tuple[dict,
 
 def _new(account: str, found: Reference) -> Customer:
     """A row known by its references alone. It agrees with 2Checkout until its first pull, so nothing is pushed."""
-    acknowledged = RedactedDict(dict.fromkeys(Customer.PUSHED_FIELDS, ""))
+    acknowledged = RedactedDict(dict.fromkeys(Customer.shared_fields(), ""))
     acknowledged["external_customer_reference"] = found.external
     return Customer(
         account=account,
         customer_reference=found.internal,
         external_customer_reference=found.external or None,
         acknowledged=acknowledged,
-        written=dict.fromkeys(ATTRIBUTES.values()),  # adopted, and not written by us
+        written=dict.fromkeys(shared_attributes().values()),  # adopted, and not written by us
     )

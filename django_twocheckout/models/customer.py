@@ -196,7 +196,7 @@ class Customer(Information):
             rows = Customer.objects.using(router.db_for_write(type(self), instance=self))
             if rows.filter(pk=self.row_key).maybe_known().exclude(account=self.account).exists():
                 raise AccountIsFixed
-        if self.PUSHED_FIELDS.isdisjoint(names) and (asked or self.sync_state != SyncState.FAILED):
+        if self.shared_fields().isdisjoint(names) and (asked or self.sync_state != SyncState.FAILED):
             return {}
         values = mark(names)
         if "external_customer_reference" in names:
@@ -227,8 +227,8 @@ class Customer(Information):
         """The state of a new row, whatever it brings: synced if 2Checkout acknowledged these very values."""
         self.assign(**mark(), failing_since=None, lease="", lease_expires_at=None)
         if self.customer_reference and self.presence == Presence.THERE and not self.in_doubt:
-            known = {name: value or "" for name, value in self.acknowledged.items()}
-            if known == {name: getattr(self, name) or "" for name in self.PUSHED_FIELDS}:
+            known, ours = self.acknowledged, self.shared_fields()
+            if ours <= known.keys() and all((known[name] or "") == (getattr(self, name) or "") for name in ours):
                 self.sync_state = SyncState.SYNCED
 
     def before_raw_save(self, row: Mapping[str, object] | None) -> None:
@@ -237,7 +237,7 @@ class Customer(Information):
             self.untried = False
             return self.reset_state()
         self.keep(row)
-        changed = {name for name in self.PUSHED_FIELDS if (row[name] or "") != (getattr(self, name) or "")}
+        changed = {name for name in self.shared_fields() if (row[name] or "") != (getattr(self, name) or "")}
         if changed:
             self.assign(**mark(changed))
         return None

@@ -86,7 +86,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
             return 0
         if "account" in values:
             self._refuse_moves(values["account"])
-        if self.model.PUSHED_FIELDS.isdisjoint(values):
+        if self.model.shared_fields().isdisjoint(values):
             return super().update(**values)
         if values.get("external_customer_reference") == "":
             values["external_customer_reference"] = None  # unique, so never blank
@@ -116,7 +116,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
             # The account of a row that is there stays: 2Checkout may know it.
             update_fields = self._writable(update_fields, fixed={"account"}) or ["saved_at"]
         written = update_fields or ()
-        marks = mark(written) if update_conflicts and not self.model.PUSHED_FIELDS.isdisjoint(written) else {}
+        marks = mark(written) if update_conflicts and not self.model.shared_fields().isdisjoint(written) else {}
         if marks:
             update_fields = [*dict.fromkeys([*(update_fields or ()), *marks])]
         for customer in objs:

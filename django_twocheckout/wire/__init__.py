@@ -1,7 +1,15 @@
 """The wire format between the row and the client: CustomerInformation to the row and back."""
 
 from .cards import MOST_CARDS, MOST_SUBSCRIPTIONS, Card, parse_cards
-from .mapping import ATTRIBUTES, DOCUMENTED, OWNED_BY_2CHECKOUT, model_names, to_wire, wire_names
+from .mapping import (
+    ATTRIBUTES,
+    DOCUMENTED,
+    OWNED_BY_2CHECKOUT,
+    model_names,
+    shared_attributes,
+    to_wire,
+    wire_names,
+)
 from .remote import RemoteCustomer, parse
 from .sendable import check_sendable, is_text
 from .serializer import CustomerInformationSerializer, model_field
@@ -21,6 +29,7 @@ __all__ = [
     "model_names",
     "parse",
     "parse_cards",
+    "shared_attributes",
     "to_wire",
     "wire_names",
 ]

@@ -27,6 +27,7 @@ from ...redaction import redacted_repr
 from ..base import Page
 from ..display.failures import translated
 from ..display.fields import label, value
+from ..excluded import without_excluded
 
 #: Seconds for which a preview can be added.
 PREVIEW_SECONDS = 60 * 60
@@ -170,11 +171,11 @@ def lines_of(found: sync.Found) -> list[Line]:
     """2Checkout's values in words."""
     theirs = found.theirs
     values = {**theirs.shared, **theirs.owned, "customer_reference": theirs.reference}
-    lines = [Line(label(name), value(name, values.get(name))) for name in _SHOWN]
-    cards = [
-        "{type} •••• {last_digits} {expiry}".format(**card).strip() for card in theirs.owned.get("existing_cards", [])
-    ]
-    lines.append(Line(label("existing_cards"), ", ".join(cards)))
+    lines = [Line(label(name), value(name, values.get(name))) for name in without_excluded(_SHOWN)]
+    for name in without_excluded(["existing_cards"]):
+        listed = theirs.owned.get(name, [])
+        cards = ["{type} •••• {last_digits} {expiry}".format(**card).strip() for card in listed]
+        lines.append(Line(label(name), ", ".join(cards)))
     if theirs.owned.get("credit_limit") is not None:
         credit = _("%(remaining)s of %(limit)s %(currency)s") % {
             "remaining": theirs.owned.get("credit_remaining"),

@@ -31,7 +31,7 @@ from ..models import (
 )
 from ..redaction import RedactedDict, redact_frames, redacted_repr
 from ..wire import RemoteCustomer, parse, shared_attributes, wire_names
-from .one import confirmed_client
+from .one import confirmed_client, fetching
 
 logger = logging.getLogger("twocheckout")
 
@@ -112,7 +112,8 @@ def _fetch(reference: str, account: str, database: str) -> tuple[Found, _Cost]:
     reference, client = reference.strip(), confirmed_client(database, account)
     began, before = time.monotonic(), client.requests_sent
     try:
-        theirs = parse(client.retrieve_customer(reference))
+        with fetching(client, database, account):
+            theirs = parse(client.retrieve_customer(reference))
     finally:
         rate_limit.reserve(database, account, client.requests_sent - before)
     if "ExternalCustomerReference" in theirs.unreadable:  # else the row would push a new one over it

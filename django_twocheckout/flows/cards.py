@@ -21,7 +21,7 @@ from ..engine import circuit_breaker, claims, history, reconcile, report
 from ..engine.batch import run_one
 from ..engine.guard import run_guarded
 from ..engine.operations import PULL
-from ..engine.records import Claim, Result
+from ..engine.records import Claim, Result, Settled
 from ..engine.sources import released_on_error
 from ..exceptions import NotFound, TwoCheckoutError, UnreadableAnswer
 from ..models import Customer, Source, Verb
@@ -41,8 +41,14 @@ def cards(customer: Customer) -> list[Card]:
     another TwoCheckoutError, or ConfigurationError.
     """
     row = one.row_of(customer).get()
-    client = one.confirmed_client(one.database_of(customer), row.account)
+    database = one.database_of(customer)
+    client = one.confirmed_client(database, row.account)
     reference = one.known_reference(row.customer_reference)
+    with one.fetching(client, database, row.account):
+        return _fetch(client, row, reference)
+
+
+def _fetch(client: TwoCheckoutClient, row: Customer, reference: str) -> list[Card]:
     cards = _parse(client.retrieve_customer(reference, include_payment_data=True), reference)
     if not conf.of(row.account).CARDS_BY_SSO or (cards and all(card.token for card in cards)):
         return cards
@@ -84,7 +90,9 @@ def delete_card(customer: Customer, token: str, *, source: Source = Source.CODE,
         return result
 
     deleted = run_guarded(delete, claim, client)
-    history.write([history.deletion(claim, deleted)], claim.database)
+    line = history.deletion(claim, deleted)
+    history.write([line], claim.database)
+    report.exchanges([(line, Settled.WRITTEN)], claim.database)
     if deleted.error:
         claims.release([claim])
         report.missed_wakeup(claim)

@@ -69,9 +69,15 @@ def compare(customer: Customer, *, ask: bool = True) -> list[Difference]:
     claim = next(iter(peek(one.row_of(customer))), None)
     if claim is None:
         raise Customer.DoesNotExist
-    merged = reconcile.compare(claim, one.confirmed_client(claim.database, claim.account)) if ask else None
+    merged = _fetch_and_compare(claim) if ask else None
     base = {name: normalise(name, claim.base.get(name)) for name in claim.local} if claim.base else None
     return [_difference(name, claim, base, merged) for name in claim.local]
+
+
+def _fetch_and_compare(claim: Claim) -> Merge:
+    client = one.confirmed_client(claim.database, claim.account)
+    with one.fetching(client, claim.database, claim.account):
+        return reconcile.compare(claim, client)
 
 
 def _difference(name: str, claim: Claim, base: Mapping[str, str] | None, merged: Merge | None) -> Difference:

@@ -157,7 +157,8 @@ class Import:
     def _page(self, dates: Mapping[str, str], number: int) -> tuple[Sequence[Mapping[str, object]], int | None]:
         for attempt in range(1, TRIES + 1):
             try:
-                return self.client.search_subscriptions(number, PAGE, **dates)
+                with one.fetching(self.client, self.database, self.account):
+                    return self.client.search_subscriptions(number, PAGE, **dates)
             except TransientError:
                 if attempt == TRIES:
                     raise

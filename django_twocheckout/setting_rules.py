@@ -94,6 +94,20 @@ def client_class(value: object) -> str:
     return "" if right else "a dotted path to TwoCheckoutClient or a subclass, such as myshop.twocheckout.Client"
 
 
+def dispatcher(value: object) -> str:
+    """A shipped way to wake workers, or the project's own function."""
+    advice = '"celery", "none", or the dotted path of a function, such as "myshop.queues.wake"'
+    if value in ("celery", "none"):
+        return ""
+    if not isinstance(value, str) or "." not in value:
+        return advice
+    try:
+        found = import_string(value)
+    except Exception as error:  # a project's module may raise anything
+        return f"{advice}; importing this one raises {type(error).__name__}"
+    return "" if callable(found) else f"{advice}; this one is no function"
+
+
 def excluded_fields(value: object) -> str:
     """Each name is a field that 2Checkout does not require, and that the row may do without."""
     if not isinstance(value, tuple | list) or not all(isinstance(name, str) for name in value):

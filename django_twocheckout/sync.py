@@ -11,23 +11,26 @@ beyond these they take from there.
 - ``compare``, ``resolve``: field by field, by a person.
 - ``cards``, ``delete_card``: the cards on file.
 - ``status``, ``resume``: the state of all customers, and the end of a pause.
+- ``apush``, ``apull``, ``acards``, ``adelete_card``: the same as without the first letter, to be awaited.
 """
 
 from .engine.records import Choice
 from .engine.summary import Summary
 from .flows.account import resume
 from .flows.add import Found, add, find
+from .flows.awaited import acards, adelete_card, apull, apush
 from .flows.cards import cards, delete_card
 from .flows.compare import Difference, Resolution, compare, resolve
 from .flows.link import link
 from .flows.pull import pull, pull_each
 from .flows.push import push, push_each
-from .flows.status import Status, status
+from .flows.status import AccountStatus, Status, status
 from .flows.sweep import push_pending, sweep
 from .merge import Winner
 from .wire import Card
 
 __all__ = [
+    "AccountStatus",
     "Card",
     "Choice",
     "Difference",
@@ -36,7 +39,11 @@ __all__ = [
     "Status",
     "Summary",
     "Winner",
+    "acards",
     "add",
+    "adelete_card",
+    "apull",
+    "apush",
     "cards",
     "compare",
     "delete_card",

@@ -55,11 +55,24 @@ def sent(monkeypatch):
 
     before_task_publish.connect(note)
     monkeypatch.setattr(dispatch, "_broken_until", 0.0)
+    monkeypatch.setattr(dispatch, "_logged", set())
     monkeypatch.setattr(dispatch, "_last_wake", {})
     monkeypatch.setattr(dispatch, "_covered_until", {})
     monkeypatch.setattr(dispatch, "_notified_until", {})
     yield messages
     before_task_publish.disconnect(note)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Stops the clock of the wake-ups, and moves it by these seconds."""
+    now = [1000.0]
+    monkeypatch.setattr(dispatch.time, "monotonic", lambda: now[0])
+
+    def move(seconds):
+        now[0] += seconds
+
+    return move
 
 
 @pytest.fixture

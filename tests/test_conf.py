@@ -48,6 +48,8 @@ RIGHT = [
     {"RATE_LIMIT": "10/s"},
     {"RATE_LIMIT": None},
     {"CLIENT": "tests.clients.OurClient"},
+    {"DISPATCH": "none"},
+    {"DISPATCH": "tests.queues.note"},
     {"EXCLUDE_FIELDS": ("phone", "existing_cards")},
     {"EXCLUDE_FIELDS": ["company", "fiscal_code"]},
     {"ACCOUNTS": {"us": {"MERCHANT_CODE": "B", "SECRET_KEY": "k", "TIMEOUT": 9, "REFERENCE_PREFIX": "us-"}}},
@@ -140,6 +142,11 @@ WRONG = [
     {"CLIENT": "no.such.Client"},
     {"CLIENT": "tests.customers.change"},
     {"CLIENT": "builtins.dict"},
+    {"DISPATCH": "celerie"},
+    {"DISPATCH": "no.such.wake"},
+    {"DISPATCH": "tests.queues.NOTHING"},
+    {"DISPATCH": "tests.queues.no_such"},
+    {"DISPATCH": ["celery"]},
     {"EXCLUDE_FIELDS": "phone"},
     {"EXCLUDE_FIELDS": (7,)},
     {"EXCLUDE_FIELDS": ("fone",)},
@@ -193,6 +200,7 @@ def test_defaults(settings):
         "NOTIFICATION_ALGORITHMS": ("sha3-256", "sha256"),
         "TEST_ORDERS": False,
         "IMPORT_UNKNOWN": False,
+        "DISPATCH": "celery",
         "EXCLUDE_FIELDS": (),
         "ACCOUNTS": {},
     }
@@ -224,6 +232,21 @@ def test_an_account_has_its_own_keys_over_the_others(settings):
         conf.of("eu")
     settings.TWOCHECKOUT = {"ACCOUNTS": {"us": own}}
     assert (conf.aliases(), check_settings()) == (["us"], [])
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("celerie", '"celery", "none", or the dotted path of a function'),
+        ("no.such.wake", "importing this one raises ModuleNotFoundError"),
+        ("tests.queues.no_such", "importing this one raises ImportError"),
+        ("tests.queues.NOTHING", "this one is no function"),
+    ],
+)
+def test_the_words_about_dispatch(settings, path, words):
+    settings.TWOCHECKOUT = {**GOOD, "DISPATCH": path}
+    [message] = check_settings()
+    assert (message.id, words in message.hint) == ("twocheckout.E006", True)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
@@ -19,12 +19,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..countries import country_name
+from ..exceptions import AccountIsFixed
 from ..flows.notifications import of_customer
 from ..models import Attempt, Customer, Job, SyncState, Verb
+from . import accounts
+from .accounts import AccountFilter
 from .actions import choose_cards, push_now, refetch, retry_failed
 from .base import Page, banner, outside_transactions, user_names
 from .composed import HISTORY_LINES, ComposedAdmin
-from .display.failures import in_words, reason, translated
+from .display.failures import in_words, reason
 from .display.fields import value
 from .display.history import Line
 from .display.state_summary import MANY, ago, badge, failing_for, next_try, not_in_step, state_summary
@@ -83,6 +86,7 @@ class CustomerAdmin(ComposedAdmin):
     search_help_text = gettext_lazy("Search by reference, name, e-mail or company.")
     show_full_result_count = False
     readonly_fields = [
+        "account_name",
         "customer_reference",
         "is_enabled",
         "is_trial",
@@ -172,6 +176,10 @@ class CustomerAdmin(ComposedAdmin):
         # The name would push the last column out of the window.
         return format_html('<abbr title="{}">{}</abbr>', country_name(customer.country_code), customer.country_code)
 
+    @admin.display(description=gettext_lazy("account"))
+    def account_name(self, customer: Customer) -> str:
+        return accounts.label(customer.account)
+
     @admin.display(description=gettext_lazy("references"))
     def references(self, customer: Customer) -> str:
         theirs = customer.customer_reference or _("not at 2Checkout yet")
@@ -224,10 +232,19 @@ class CustomerAdmin(ComposedAdmin):
         return [url for page in self.pages for url in page(self).urls()] + patterns
 
     def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
-        return fieldsets_without_excluded(super().get_fieldsets(request, obj))
+        fieldsets = fieldsets_without_excluded(super().get_fieldsets(request, obj))
+        return accounts.with_account(fieldsets, accounts.form_field(self, request, obj))
+
+    def get_form(self, request: HttpRequest, obj: Customer | None = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **options)
+        if accounts.form_field(self, request, obj) != accounts.CHOICE:
+            form.base_fields.pop(accounts.CHOICE, None)  # declared, so Django itself leaves it in each form
+        return form
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        return without_excluded(super().get_list_filter(request))
+        filters = without_excluded(super().get_list_filter(request))
+        shows = accounts.are_several() or AccountFilter.parameter_name in request.GET
+        return [AccountFilter, *filters] if shows else filters
 
     def _retry(self, request: HttpRequest) -> dict[str, object] | None:
         """The button for all that failed for the reason by which the list is filtered."""
@@ -247,6 +264,8 @@ class CustomerAdmin(ComposedAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = super().get_list_display(request)
+        if accounts.are_several() and "account_name" not in columns:
+            columns = [*columns, "account_name"]
         failed = self._shows_failed(request)
         return ["failing" if failed and column == "pushed" else column for column in columns]
 
@@ -286,7 +305,12 @@ class CustomerAdmin(ComposedAdmin):
         form_url: str = "",
         extra_context: dict[str, object] | None = None,
     ) -> HttpResponse:
-        response = super().changeform_view(request, object_id, form_url, extra_context)
+        try:
+            response = super().changeform_view(request, object_id, form_url, extra_context)
+        except AccountIsFixed:  # a worker was faster
+            words = _("Not saved: 2Checkout may know this customer by now, so it stays in its account.")
+            self.message_user(request, words, messages.ERROR)
+            return redirect(request.get_full_path())
         saved: Customer | None = vars(request).get("to_push")
         if saved is not None and self.has_push_permission(request, saved):
             return PushAndPull(self).push_saved(request, saved)
@@ -310,7 +334,6 @@ class CustomerAdmin(ComposedAdmin):
         content = banner()
         vars(request)["stopped_accounts"] = content.pop("stopped_accounts")  # for the rows
         content |= {
-            "pause_reason": translated(account.reason) if (account := content["account"]) else "",
             "under_way": under_way() if self.sibling_admin(Job) else [],
             "not_in_step": not_in_step(self.get_queryset(request)),
             "may_push": self.has_push_permission(request),
@@ -331,7 +354,7 @@ class CustomerAdmin(ComposedAdmin):
             "may_delete_cards": self.has_delete_card_permission(request, customer),
         }
         if customer is not None:
-            above = banner(customer._state.db, customer.account)
+            above = banner(customer._state.db, [customer.account])
             account = above["account"]
             stopped = bool(above["stopped_accounts"] or above["standstill"])
             attempt = customer.attempts.filter(verb=Verb.PUSH).order_by("-at", "-pk").first()
@@ -344,7 +367,7 @@ class CustomerAdmin(ComposedAdmin):
                     may_change=self.has_change_permission(request, customer),
                     may_push=self.has_push_permission(request, customer),
                 ),
-                "pause_reason": translated(account.reason) if account else "",
+                "unknown_account": accounts.is_unknown(customer.account),
                 "badge": badge(customer),
                 "waiting": Waiting.of(request, customer, stopped=stopped),
             }

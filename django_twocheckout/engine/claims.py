@@ -100,8 +100,9 @@ def _is_looked_up(claim: Claim) -> bool:
 
 
 def _with_another(claims: list[Claim]) -> list[Claim]:
-    """The claims, each with the reference of another customer that 2Checkout has, if a synced row has one."""
-    synced = Customer.objects.using(claims[0].database).filter(sync_state=SyncState.SYNCED, presence=Presence.THERE)
+    """The claims of one account, each with the reference of another customer there, if a synced row has one."""
+    account = Customer.objects.using(claims[0].database).filter(account=claims[0].account)
+    synced = account.filter(sync_state=SyncState.SYNCED, presence=Presence.THERE)
     known = dict(synced.exclude(customer_reference=None).order_by().values_list("pk", "customer_reference")[:2])
     others = [next((there for pk, there in known.items() if pk != claim.pk), None) for claim in claims]
     return [replace(claim, another=other) for claim, other in zip(claims, others, strict=True)]

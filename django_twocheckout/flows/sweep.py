@@ -11,12 +11,12 @@ from datetime import timedelta
 from django.db import router
 from django.db.models import Q
 
-from ..conf import conf
 from ..engine import history
 from ..engine.repair import repair
 from ..engine.summary import Summary
 from ..models import Account, Source, update_free
 from . import jobs, notifications, unknown
+from .account import chosen_accounts
 from .many import OnBacklog, OnSettled
 from .one import customers_in
 from .push import run_due
@@ -25,6 +25,7 @@ from .push import run_due
 def sweep(
     limit: int | None = None,
     *,
+    account: str | None = None,
     database: str | None = None,
     source: Source = Source.SWEEP,
     seconds: float | None = None,
@@ -36,22 +37,30 @@ def sweep(
     What 2Checkout notified of is asked for first. Customers that IMPORT_UNKNOWN adds come last.
 
     Ends early if 2Checkout gives no answer, if RATE_LIMIT is reached, or after *seconds*. The other rows stay due. Also
-    deletes old history and jobs. *on_backlog*: called once if there is work for another worker. *on_settled*: called
-    now and then with the settled rows. Raises ConfigurationError, or RuntimeError inside a transaction.
+    deletes old history and jobs. *account*: send requests for this one alone. *on_backlog*: called once if there is
+    work for another worker. *on_settled*: called now and then with the settled rows. Raises ConfigurationError, also
+    for an account that the settings do not have, or RuntimeError inside a transaction.
     """
-    customers, began = customers_in(database), time.monotonic()
+    customers, began, accounts = customers_in(database), time.monotonic(), chosen_accounts(account)
     repair(customers.db)
     notifications.apply(customers.db)
     summary = run_due(
-        customers, source=source, limit=limit, seconds=seconds, on_backlog=on_backlog, on_settled=on_settled
+        customers,
+        account=account,
+        source=source,
+        limit=limit,
+        seconds=seconds,
+        on_backlog=on_backlog,
+        on_settled=on_settled,
     )
     notifications.add_unknown(
         customers.db,
+        accounts,
         limit=None if limit is None else max(limit - summary.tried, 0),
         seconds=None if seconds is None else began + seconds - time.monotonic(),
     )
-    for account in conf.aliases():
-        Account.objects.note_sweep(customers.db, account)
+    for alias in accounts:
+        Account.objects.note_sweep(customers.db, alias)
     unknown.tell(customers)
     history.purge(customers.db)
     notifications.purge(customers.db)

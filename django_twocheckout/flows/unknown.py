@@ -26,7 +26,7 @@ def tell(customers: CustomerQuerySet) -> None:
     for account in accounts_of(customers):
         if account in configured:
             continue
-        words = f"The settings have no account {account!r}, so this customer waits."
+        words = f"The settings have no account {account!r}, so nothing is sent for this customer."
         rows = customers.filter(account=account, sync_state=SyncState.PENDING).unclaimed()
         untold = rows.exclude(error_code=UNKNOWN_ACCOUNT)
         with transaction.atomic(using=customers.db):

@@ -187,16 +187,30 @@ class Customer(Information):
         except ValidationError as refusal:
             raise ValidationError(by_reference(refusal.error_dict)) from None
 
+    @property
+    def stays_in_its_account(self) -> bool:
+        """Whether 2Checkout knows the customer, or may know it, as far as this instance has it."""
+        return bool(self.customer_reference or self.acknowledged or self.in_doubt)
+
+    def is_moved_though_known(self) -> bool:
+        """Whether the instance has another account than its row, and the row has to stay. By the row as it is now."""
+        rows = Customer.objects.using(router.db_for_write(type(self), instance=self))
+        return rows.filter(pk=self.row_key).maybe_known().exclude(account=self.account).exists()
+
+    def clean(self) -> None:
+        super().clean()
+        if self.row_memory and "account" in self.changed_fields() and self.is_moved_though_known():
+            raise ValidationError(AccountIsFixed.words, code="account_is_fixed")
+
     def before_update(self, names: Collection[str], *, asked: bool) -> dict[str, object]:
-        """Mark the row as pending if a pushed field is written, or if the row had failed.
+        """Mark the row as pending if a pushed field or its account is written, or if the row had failed.
 
         Raises AccountIsFixed for a move of a row that 2Checkout may know.
         """
-        if "account" in names:
-            rows = Customer.objects.using(router.db_for_write(type(self), instance=self))
-            if rows.filter(pk=self.row_key).maybe_known().exclude(account=self.account).exists():
-                raise AccountIsFixed
-        if self.shared_fields().isdisjoint(names) and (asked or self.sync_state != SyncState.FAILED):
+        if "account" in names and self.is_moved_though_known():
+            raise AccountIsFixed
+        pushed = self.shared_fields() | self.FIXED_FIELDS
+        if pushed.isdisjoint(names) and (asked or self.sync_state != SyncState.FAILED):
             return {}
         values = mark(names)
         if "external_customer_reference" in names:

@@ -75,7 +75,7 @@ def log_dropped(names: Iterable[str]) -> None:
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def update(self, **values: object) -> int:
-        """Update the rows. With a pushed field among *values*, mark them as pending in the same statement.
+        """Update the rows. With a pushed field or the account among *values*, mark them in the same statement.
 
         Leaves out the engine's bookkeeping. Returns the number of rows, 0 if nothing else is to be written. Raises
         AccountIsFixed for a move of rows that 2Checkout may know.
@@ -86,7 +86,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
             return 0
         if "account" in values:
             self._refuse_moves(values["account"])
-        if self.model.shared_fields().isdisjoint(values):
+        if "account" not in values and self.model.shared_fields().isdisjoint(values):
             return super().update(**values)
         if values.get("external_customer_reference") == "":
             values["external_customer_reference"] = None  # unique, so never blank

@@ -25,10 +25,11 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from ... import sync
 from ...exceptions import AuthenticationFailed, CardNotDeleted, ConnectionFailed, RequestRejected, TwoCheckoutError
-from ...flows.account import current_account
+from ...flows.account import current_accounts
 from ...models import Customer, Source
 from ...redaction import redacted_repr
 from ...sync import Card
+from .. import accounts
 from ..base import Page
 from ..display.failures import translated
 
@@ -180,7 +181,7 @@ class CardsPage(Page):
         holders = self._holders(self._customers(request), remaining, request.user.pk)
         problems = [f"{one.label}: {one.words}" for one in remaining]
         if any(holder.problem for holder in holders):
-            problems += self._pause()
+            problems += self._pauses({holder.customer.account for holder in holders if holder.problem})
         one = self._one(request)
         title = _("Cards of %(customer)s at 2Checkout") % {"customer": one} if one else _("Cards at 2Checkout")
         choosable = any(row.sealed for holder in holders for row in holder.rows)
@@ -211,13 +212,14 @@ class CardsPage(Page):
         return holders
 
     @staticmethod
-    def _pause() -> list[str]:
-        account = current_account()
-        if not (account and account.open_until):
-            return []
+    def _pauses(aliases: set[str]) -> list[str]:
+        words = _("There is trouble with the whole account, not only with this customer: %(reason)s")
+        if accounts.are_several():
+            words = _("There is trouble with the whole account “%(account)s”, not only with this customer: %(reason)s")
         return [
-            _("There is trouble with the whole account, not only with this customer: %(reason)s")
-            % {"reason": translated(account.reason)}
+            words % {"account": state.alias, "reason": translated(state.reason)}
+            for state in current_accounts(accounts=aliases)
+            if state.open_until
         ]
 
     def _customers(self, request: HttpRequest) -> list[Customer]:

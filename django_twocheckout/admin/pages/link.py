@@ -59,7 +59,7 @@ class LinkPage(Page):
         if not form.is_valid():
             return self._ask(request, customer, form)
         try:
-            found = sync.find(form.cleaned_data["reference"])
+            found = sync.find(form.cleaned_data["reference"], customer.account)
         except TwoCheckoutError as error:
             form.add_error("reference", translated(error.words))
             return self._ask(request, customer, form)

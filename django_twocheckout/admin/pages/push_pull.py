@@ -171,7 +171,7 @@ class PushAndPull(Page):
         failures: list[tuple[Customer, str]] = []
         dealt_with = 0
         for customer in customers:
-            if dealt_with and (time.monotonic() > until or (failures and self._is_paused())):
+            if dealt_with and (time.monotonic() > until or (failures and self._is_paused(failures[-1][0].account))):
                 break
             dealt_with += 1
             try:
@@ -193,9 +193,9 @@ class PushAndPull(Page):
         return self._make_job(request, left, verb)
 
     @staticmethod
-    def _is_paused() -> bool:
-        account = current_account()
-        return bool(account and account.open_until)
+    def _is_paused(account: str) -> bool:
+        state = current_account(account=account)
+        return bool(state and state.open_until)
 
     def _report(self, request: HttpRequest, done: str, count: int, failures: list[tuple[Customer, str]]) -> None:
         """One message: the number of successes, and each failure with its reason."""

@@ -70,7 +70,7 @@ class Command(RowsCommand):
         elif options["from_file"]:
             wanted, pks = customers, self._in_file(customers)
         elif options["failed"]:
-            wanted = not_pulled(self.database)
+            wanted = not_pulled(customers)
         elif options["stale"] or days is not None:
             wanted = stale(customers, _seconds(options["stale"]) if options["stale"] else (days or 0) * 86400)
         else:
@@ -87,9 +87,8 @@ class Command(RowsCommand):
         # Asked for durably first. If this command is stopped, the workers and the sweep do the rest.
         some = islice(keys(wanted) if pks is None else pks, options["limit"])
         ask_pulls(some, database=self.database, source=Source.COMMAND)
-        return self.work(
-            asked_pulls(Source.COMMAND, self.database), partial(pull_asked, Source.COMMAND, database=self.database)
-        )
+        act = partial(pull_asked, Source.COMMAND, database=self.database, account=self.account)
+        return self.work(asked_pulls(Source.COMMAND, customers), act)
 
     def _given(self, customers: CustomerQuerySet) -> list[Key]:
         """The keys of the given customers: each by its primary key, or else by either reference."""

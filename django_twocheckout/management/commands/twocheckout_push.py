@@ -42,7 +42,7 @@ class Command(RowsCommand):
             raise CommandError("Give primary keys, or --all or --verify, not both.")
         asked: dict[str, Any] = {"database": self.database, "source": Source.COMMAND}
         if self.options["verify"] and not self.options["dry_run"]:
-            unmarked = islice(unmarked_changes(self.database), self.options["limit"])
+            unmarked = islice(unmarked_changes(customers), self.options["limit"])
             found = sum(customers.filter(pk=pk).mark_pending() for pk in unmarked)
             if not self.options["json"]:
                 self.stdout.write(f"Found changed without a mark: {found}.")
@@ -53,16 +53,16 @@ class Command(RowsCommand):
         else:
             wanted = customers.due()
         if self.options["dry_run"]:
-            return self._plan(wanted)
+            return self._plan(customers, wanted)
         if named or every:
             return self.work(wanted, partial(sync.push_each, KeySource(keys(wanted)), **asked))
-        return self.work(wanted, partial(sync.push_pending, **asked))
+        return self.work(wanted, partial(sync.push_pending, account=self.account, **asked))
 
-    def _plan(self, wanted: CustomerQuerySet) -> None:
+    def _plan(self, customers: CustomerQuerySet, wanted: CustomerQuerySet) -> None:
         """Print the plan line by line: there may be a million rows."""
         pks = keys(wanted.order_by())
         if self.options["verify"]:
-            pks = chain(unmarked_changes(self.database), pks)
+            pks = chain(unmarked_changes(customers), pks)
         count, as_json = 0, self.options["json"]
         for plan in islice(plans(pks, database=self.database), self.options["limit"]):
             line = json.dumps(vars(plan), default=str) if as_json else str(plan)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: The form's field to choose an account. The model's own is in no form.
 CHOICE = "merchant_account"
+#: The method of the admin that shows its name.
+NAME = "account_name"
 _OURS = "external_customer_reference"
 
 
@@ -102,7 +104,7 @@ def form_field(admin: CustomerAdmin, request: HttpRequest, customer: Customer | 
         # A choice that came too late is refused by the form, in words.
         offered = not customer.stays_in_its_account or CHOICE in request.POST
         may_choose = offered and admin.has_change_permission(request, customer)
-    return CHOICE if may_choose and CHOICE in getattr(admin.form, "declared_fields", ()) else "account_name"
+    return CHOICE if may_choose and CHOICE in getattr(admin.form, "declared_fields", ()) else NAME
 
 
 def with_account(fieldsets: list[tuple[Any, dict[str, Any]]], name: str) -> list[tuple[Any, dict[str, Any]]]:

@@ -86,7 +86,6 @@ class CustomerAdmin(ComposedAdmin):
     search_help_text = gettext_lazy("Search by reference, name, e-mail or company.")
     show_full_result_count = False
     readonly_fields = [
-        "account_name",
         "customer_reference",
         "is_enabled",
         "is_trial",
@@ -235,6 +234,11 @@ class CustomerAdmin(ComposedAdmin):
         fieldsets = fieldsets_without_excluded(super().get_fieldsets(request, obj))
         return accounts.with_account(fieldsets, accounts.form_field(self, request, obj))
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        names = super().get_readonly_fields(request, obj)
+        shown = accounts.form_field(self, request, obj)
+        return [*names, shown] if shown == accounts.NAME else names
+
     def get_form(self, request: HttpRequest, obj: Customer | None = None, change: bool = False, **options: Any) -> Any:
         form = super().get_form(request, obj, change=change, **options)
         if accounts.form_field(self, request, obj) != accounts.CHOICE:
@@ -264,8 +268,8 @@ class CustomerAdmin(ComposedAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = super().get_list_display(request)
-        if accounts.are_several() and "account_name" not in columns:
-            columns = [*columns, "account_name"]
+        if accounts.are_several() and accounts.NAME not in columns:
+            columns = [*columns, accounts.NAME]
         failed = self._shows_failed(request)
         return ["failing" if failed and column == "pushed" else column for column in columns]
 

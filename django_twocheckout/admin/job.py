@@ -22,6 +22,7 @@ from .. import tasks
 from ..flows import jobs
 from ..models import Customer, Job, Verb
 from ..redaction import redacted_repr
+from . import accounts
 from .base import PagedAdmin, banner, user_names, wake, woken
 
 #: Failures listed on the page.
@@ -183,7 +184,9 @@ class JobAdmin(PagedAdmin):
         """The accounts of the customers that are left, as far as they are stopped."""
         left = jobs.accounts_left(job)
         content = banner(job._state.db, left)
-        return {**content, "all_stopped": bool(left) and content["stopped_accounts"] >= left}
+        unknown = [alias for alias in sorted(left) if accounts.is_unknown(alias)]
+        stopped = bool(left) and content["stopped_accounts"] >= left
+        return {**content, "all_stopped": stopped, "unknown_accounts": unknown}
 
     def _job_or_404(self, request: HttpRequest, object_id: str) -> Job:
         if not self.has_view_permission(request):

@@ -151,7 +151,7 @@ def status(
         accounts=[_account(alias, accounts, by_account.get(alias, Counter())) for alias in configured],
         gone=counts.pop("gone"),
         counts=counts,
-        due=customers.due().order_by().count(),
+        due=_of_accounts(customers.due(), configured).order_by().count(),
         in_flight=customers.filter(lease_expires_at__gt=database_now()).count(),
         oldest_pending=oldest_since,
         oldest_pending_pk=oldest_pk,
@@ -179,6 +179,11 @@ def failed_keys(most: int, account: str | None = None, *, database: str | None =
         customers = customers.filter(account=account)
     failed = customers.filter(sync_state=SyncState.FAILED, presence=Presence.THERE)
     return failed.order_by("-failing_since", "-pk").values_list("pk", flat=True)[:most].iterator()
+
+
+def _of_accounts(customers: CustomerQuerySet, configured: list[str]) -> CustomerQuerySet:
+    """Without the customers of accounts that the settings do not have: no worker claims them."""
+    return customers.filter(account__in=configured) if configured else customers
 
 
 def _configured(account: str | None) -> list[str]:

@@ -192,13 +192,44 @@ def test_once_the_settings_have_it_nothing_old_is_said(admin_client, lost, confi
         assert "no account" not in text(admin_client.get(form(lost)))
 
 
-@pytest.mark.parametrize("page", ["push/", "refetch/", "differences/"])
-def test_actions_on_a_customer_of_an_unknown_account_are_refused_in_words(admin_client, lost, page):
-    address = form(lost).replace("change/", page)
-    response = admin_client.get(address, follow=True) if "diff" in page else admin_client.post(address, follow=True)
-    level, words = said(response)
-    assert level == "error"
-    assert "no account 'later'" in words
+@pytest.mark.parametrize("page", ["push/", "refetch/"])
+def test_buttons_for_a_customer_of_an_unknown_account_are_refused_in_words(admin_client, lost, page):
+    """Pressed on a page from before the settings changed."""
+    level, words = said(admin_client.post(form(lost).replace("change/", page), follow=True))
+    assert level == "warning"
+    assert words == ("1 customer left out: the settings have no account “later”, so nothing is sent for it.")
+
+
+def test_the_comparison_of_a_customer_of_an_unknown_account_is_refused_in_words(admin_client, lost):
+    level, words = said(admin_client.get(form(lost).replace("change/", "differences/"), follow=True))
+    assert (level, "no account 'later'" in words) == ("error", True)
+
+
+@pytest.mark.parametrize("action", ["push_now", "refetch"])
+def test_an_action_leaves_out_the_customers_of_unknown_accounts(admin_client, ours, lost, twocheckout, us, action):
+    for customer in ours.values():
+        sync.push(customer)
+    response = act(admin_client, action, lost, *ours.values())
+    told = [(message.level_tag, str(message)) for message in response.context["messages"]]
+    assert told[0][0] == "warning"
+    assert "“later”" in told[0][1]
+    assert told[1] == ("success", "2 customers done.")
+
+
+def test_the_cards_of_others_are_shown_beside_it(admin_client, ours, us, twocheckout):
+    for customer in ours.values():
+        sync.push(customer)
+    us.add_card(ours["us"].customer_reference, "Visa", "1111")
+    Customer.objects.filter(pk=ours["default"].pk).update_unmarked(account="later")
+    page = text(admin_client.get(f"{CARDS}?customer={ours['default'].pk}&customer={ours['us'].pk}"))
+    assert UNKNOWN in page
+    assert "1111" in page
+
+
+def test_a_job_tells_whom_it_waits_for(admin_client, lost):
+    job = jobs.begin(Verb.PUSH, [lost.pk])
+    page = text(admin_client.get(f"/admin/twocheckout/job/{job.pk}/change/"))
+    assert "The settings have no account “later”, so its customers wait until they have it" in page
 
 
 # One of the accounts is stopped.
@@ -308,6 +339,10 @@ def test_cards_tell_the_trouble_of_the_account_of_the_customer(admin_client, our
     with twocheckout.outage("503"):
         page = text(admin_client.get(f"{CARDS}?customer={ours['default'].pk}"))
     assert "trouble with the whole account" not in page
+    us.add_card(ours["us"].customer_reference, "Visa", "1111")
+    with twocheckout.outage("401"):
+        both = "&".join(f"customer={customer.pk}" for customer in ours.values())
+        assert "1111" in text(admin_client.get(f"{CARDS}?{both}"))  # the other account is asked all the same
     with us.outage("401"):
         page = text(admin_client.get(f"{CARDS}?customer={ours['us'].pk}"))
     assert "There is trouble with the whole account “us”, not only with this customer:" in page

@@ -128,6 +128,7 @@ def test_rows_of_an_account_that_the_settings_do_not_have_wait_with_words(twoche
     assert (customer.sync_state, customer.failed_attempts) == ("pending", 0)
     assert (customer.error_code, "'later'" in customer.sync_error) == (UNKNOWN_ACCOUNT, True)
     assert sync.status().unknown_accounts == {"later": 1}
+    assert (sync.status().due, sync.status().counts["pending"]) == (0, 1)  # no worker could claim it
     assert twocheckout.requests == []
     with FakeTwoCheckout("LATER", "key").serve() as vendor:
         own = {"MERCHANT_CODE": "LATER", "SECRET_KEY": "key", "BASE_URL": vendor.url}

@@ -131,3 +131,25 @@ def test_status(both, us):
     assert "pending   2" in alone
     facts = json.loads(run("status", "--json"))
     assert [one["alias"] for one in facts["accounts"]] == ["default", "us"]
+
+
+# Customers of an account that the settings do not have.
+
+
+@pytest.fixture
+def lost(both):
+    return Customer.objects.create(**ADA, account="later")
+
+
+def test_they_stop_no_command(lost, us, twocheckout):
+    assert run("push", "--all") == "Pushed: 4. Failed: 0. To be retried: 0.\n"
+    assert run("pull", "--all").startswith("Re-fetched: 4.")
+    Customer.objects.filter(pk=lost.pk).update_unmarked(customer_reference="7")
+    with pytest.raises(CommandError, match=r"^1 customers differ or were not compared"):
+        run("compare", "--all")
+    with pytest.raises(CommandError, match="no account 'later'"):
+        run("push", "--account", "later")
+
+
+def test_the_status_counts_them(lost):
+    assert "The settings have no account 'later': 1 customer, and nothing is sent." in run("status")

@@ -193,19 +193,22 @@ class CardsPage(Page):
     @staticmethod
     @sensitive_variables()
     def _holders(customers: list[Customer], failures: list[DeletionFailure], user: object) -> list[Holder]:
-        holders, unreachable = [], ""
+        holders: list[Holder] = []
+        #: By account: why no others of it are asked about. They would get no answer either, and each would be a wait.
+        unreachable: dict[str, str] = {}
         for customer in customers:
             if not customer.customer_reference:
                 holders.append(Holder(customer, problem=_("2Checkout does not have this customer yet.")))
                 continue
-            if unreachable:  # the others would get no answer either, and each would be a wait
-                holders.append(Holder(customer, problem=unreachable))
+            if problem := unreachable.get(customer.account) or accounts.nothing_sent(customer):
+                holders.append(Holder(customer, problem=problem))
                 continue
             try:
                 cards = sync.cards(customer)
             except TwoCheckoutError as error:
                 problem = _("The cards could not be fetched: %(reason)s") % {"reason": translated(error.words)}
-                unreachable = problem if isinstance(error, ConnectionFailed | AuthenticationFailed) else ""
+                if isinstance(error, ConnectionFailed | AuthenticationFailed):
+                    unreachable[customer.account] = problem
                 holders.append(Holder(customer, problem=problem))
             else:
                 holders.append(Holder(customer, _rows(customer, cards, failures, user)))

@@ -172,7 +172,7 @@ def _account(one: sync.AccountStatus, now: datetime) -> dict[str, object]:
     if one.to_confirm:
         icon, words = "✗", _("waits for a person")
     elif one.paused_until:
-        icon, words = "⏸", _("paused")
+        icon, words = ICONS[SyncState.PENDING], _("paused")
     else:
         icon, words = "✓", _("goes on")
     return {

@@ -8,7 +8,9 @@ from collections import Counter
 from django.core.management.base import CommandError, CommandParser
 
 from ... import sync
+from ...conf import conf
 from ...exceptions import NotFound, TwoCheckoutError
+from ...flows.unknown import UNKNOWN_ACCOUNT
 from ...models import Customer, CustomerQuerySet
 from ..base import Progress, RowsCommand, keys
 
@@ -36,16 +38,20 @@ class Command(RowsCommand):
         elif not self.options["all"]:
             sample = list(wanted.order_by("?").values_list("pk", flat=True)[: limit or SAMPLE])
             wanted = customers.filter(pk__in=sample)
+        known = conf.aliases()
+        left_out = wanted.exclude(account__in=known).count()
+        wanted = wanted.filter(account__in=known)
         count = min(wanted.count(), limit or wanted.count())
         if self.options["dry_run"]:
             line = json.dumps({"would_compare": count}) if self.options["json"] else f"Would compare: {count}."
             return self.stdout.write(line)
-        return self._compare(wanted, count)
+        return self._compare(wanted, count, left_out)
 
-    def _compare(self, wanted: CustomerQuerySet, count: int) -> None:
+    def _compare(self, wanted: CustomerQuerySet, count: int, left_out: int) -> None:
         #: By the side of the change, and by field.
         sides: dict[str, Counter[str]] = {"here": Counter(), "there": Counter(), "both": Counter()}
-        differing, gone, compared, failures = 0, 0, 0, Counter[str]()
+        differing, gone, compared = 0, 0, 0
+        failures = Counter({UNKNOWN_ACCOUNT: left_out} if left_out else {})
         progress = Progress(self.stderr, count) if self.shows_progress else None
         for number, pk in enumerate(keys(wanted)):
             if number == count:

@@ -100,7 +100,11 @@ class Command(BaseCommand):
         if not status.enabled:
             write(self.style.WARNING(SendingDisabled().words))
         for account, count in status.unknown_accounts.items():
-            write(self.style.WARNING(f"The settings have no account {account!r}: {_customers(count)} waiting."))
+            write(
+                self.style.WARNING(
+                    f"The settings have no account {account!r}: {_customers(count)}, and nothing is sent."
+                )
+            )
         if status.to_confirm:
             write(self.style.WARNING(AnotherMerchantCode().words))
             for account in status.to_confirm:

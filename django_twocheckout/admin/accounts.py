@@ -75,7 +75,7 @@ class AccountFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Customer]) -> list[tuple[str, str]]:
         known = aliases()
-        used = accounts_of(Customer.objects.using(model_admin.get_queryset(request).db))
+        used = accounts_of(model_admin.get_queryset(request))
         return [(alias, label(alias)) for alias in [*known, *(one for one in used if one not in known)]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:

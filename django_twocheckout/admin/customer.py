@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -241,8 +241,10 @@ class CustomerAdmin(ComposedAdmin):
 
     def get_form(self, request: HttpRequest, obj: Customer | None = None, change: bool = False, **options: Any) -> Any:
         form = super().get_form(request, obj, change=change, **options)
-        if accounts.form_field(self, request, obj) != accounts.CHOICE:
-            form.base_fields.pop(accounts.CHOICE, None)  # declared, so Django itself leaves it in each form
+        # Declared, so Django leaves it in each form. Without fields, Django is finding out which there are.
+        shown = options["fields"] if "fields" in options else flatten_fieldsets(self.get_fieldsets(request, obj))
+        if accounts.CHOICE not in (shown or []):
+            form.base_fields.pop(accounts.CHOICE, None)
         return form
 
     def get_list_filter(self, request: HttpRequest) -> Any:

@@ -184,14 +184,17 @@ def how_to_confirm(account: str) -> str:
 
 def paused_words(account: str, until: datetime) -> str:
     """The words of the commands for a pause. The reason follows."""
-    name = "" if account == DEFAULT_ACCOUNT else f" {account!r}"
-    return f"The account{name} is paused until {f'{until:%Y-%m-%d %H:%M:%S %Z}'.strip()}:"
+    return f"The account{_name(account)} is paused until {f'{until:%Y-%m-%d %H:%M:%S %Z}'.strip()}:"
 
 
 def tried_words(account: str) -> str:
     """The words of the commands for a pause that is over, until a worker has tried. The reason follows."""
-    name = "" if account == DEFAULT_ACCOUNT else f" {account!r}"
-    return f"The account{name} is to be tried again after:"
+    return f"The account{_name(account)} is to be tried again after:"
+
+
+def _name(account: str) -> str:
+    """The account's name after a word, where there are several."""
+    return "" if conf.aliases() == [DEFAULT_ACCOUNT] else f" {account!r}"
 
 
 def keys(customers: CustomerQuerySet) -> Iterator[Key]:

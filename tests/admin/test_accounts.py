@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.admin.utils import flatten_fieldsets
 
 from django_twocheckout import sync
+from django_twocheckout.admin import CustomerAdmin
 from django_twocheckout.conf import ConfigurationError
 from django_twocheckout.engine import circuit_breaker
 from django_twocheckout.exceptions import AuthenticationFailed, RateLimited
@@ -364,3 +366,33 @@ def test_without_settings_of_any_account_the_pages_still_stand(admin_client, our
         assert admin_client.get(address).status_code == 200
     with pytest.raises(ConfigurationError):
         sync.status("us")
+
+
+class OwnFieldsets(CustomerAdmin):
+    """As a project has it that shows fewer fields."""
+
+    def get_fieldsets(self, request, obj=None):
+        return [(None, {"fields": ["first_name", "email"]})]
+
+
+class NoFieldsets(CustomerAdmin):
+    """As a project has it that lets Django find the fields."""
+
+    fieldsets = None
+
+
+@pytest.mark.parametrize(("made", "shows"), [(OwnFieldsets, False), (NoFieldsets, True)])
+def test_beside_a_projects_own_fields(rf, admin_user, ours, made, shows):
+    admin, request = made(Customer, site), rf.get("/")
+    request.user = admin_user
+    for customer in (None, ours["us"]):
+        assert ("merchant_account" in admin.get_form(request, customer).base_fields) is shows
+        names = flatten_fieldsets(admin.get_fieldsets(request, customer))
+        assert names.count("merchant_account") == int(shows)
+        assert "account_name" not in names
+
+
+def test_a_wrong_setting_beside_a_customer_that_was_tried(admin_client, ours, configure):
+    Customer.objects.update_unmarked(failed_attempts=3)
+    configure(ACCOUNTS="nonsense")
+    assert "Tried 3 of 14 times" in text(admin_client.get(form(ours["us"])))

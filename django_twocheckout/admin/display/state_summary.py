@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ...conf import Conf, conf
+from ...conf import Conf
 from ...dispatch import wakes_workers
 from ...models import AccountState, Attempt, Customer, Presence, SyncState, utc_now
 from ...redaction import redacted_repr
@@ -140,7 +140,7 @@ def next_step(customer: Customer) -> str:
         if customer.next_attempt_at <= now:
             return _("As soon as a worker is free.") if _wakes_on_save() else _("At the next sweep.")
         return _("The next try is in %(time)s.") % {"time": span(now, customer.next_attempt_at)}
-    times = {"tries": customer.failed_attempts, "most": conf.of(customer.account).MAX_ATTEMPTS}
+    times = {"tries": customer.failed_attempts, "most": Conf.MAX_ATTEMPTS.raw(customer.account)}
     if customer.next_attempt_at <= now:
         return _("Tried %(tries)d of %(most)d times; the next try is due now.") % times
     wait = span(now, customer.next_attempt_at)

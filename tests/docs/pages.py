@@ -57,7 +57,7 @@ def _options(body: str) -> tuple[dict[str, str], str]:
     """A directive's options, and what stands below them."""
     options = {}
     while found := re.match(r":([\w-]+): *(.*)\n", body):
-        options[found[1]] = found[2].strip().strip("`")
+        options[found[1]] = found[2].strip().strip('"`')
         body = body[found.end() :]
     return options, body.removeprefix("\n")
 

@@ -19,6 +19,8 @@ from rest_framework.serializers import BaseSerializer
 
 import django_twocheckout
 from django_twocheckout import exceptions, sync
+from django_twocheckout.admin.display.subscriptions import SubscriptionWords
+from django_twocheckout.admin.pages.account import SignOnRedirect
 from django_twocheckout.client import TwoCheckoutClient
 from django_twocheckout.client.signature import Signature
 from django_twocheckout.conf import ConfigurationError
@@ -98,6 +100,12 @@ def full(kind):
     return array
 
 
+def asked(kind):
+    words = kind()
+    words._by_customer[4711] = {MARK: MARK}
+    return words
+
+
 #: The classes that need more to be made than their fields.
 MAKERS = {
     RedactedDict: lambda kind: [kind(Email=MARK, cards=[{"token": MARK}])],
@@ -108,6 +116,8 @@ MAKERS = {
     Behaviour: lambda kind: [kind(retry_after=MARK, refused_fiscal_codes=frozenset({MARK}))],
     Array: lambda kind: [full(kind)],
     ConnectionCut: lambda kind: [kind(MARK.encode())],
+    SignOnRedirect: lambda kind: [kind(f"https://secure.2checkout.com/{MARK}")],
+    SubscriptionWords: lambda kind: [asked(kind)],
 }
 
 

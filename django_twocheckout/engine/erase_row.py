@@ -98,7 +98,10 @@ def _finish(one: Finished) -> None:
 
 @retry_lost_connection
 def _end(database: str, claim: Claim, result: Result) -> None:
-    """Delete the row and all that goes with it. Where the project's rows forbid that, empty it."""
+    """Delete the row and all that goes with it. Where the project's rows forbid that, empty it.
+
+    The customer of a mirrored object is emptied too: without its row the object's next save would make it anew.
+    """
     state, words = _outcome(claim, result)
     hashes = _hashes(claim, result)
     try:
@@ -106,6 +109,8 @@ def _end(database: str, claim: Claim, result: Result) -> None:
             # The receiver that refuses to delete an erased row must let this one go.
             _locked(database, claim).update_unmarked(erased=False)
             for customer in Customer.objects.using(database).filter(pk=claim.pk):
+                if customer.mirror_of is not None:
+                    raise ProtectedError("Its object is mirrored.", {customer})
                 customer.delete()
             _delete_notifications(database, claim, result)
             _close(database, claim, state, words, hashes)
@@ -193,6 +198,7 @@ def _empty() -> dict[str, object]:
         "shown": {},
         "written": {},
         "in_doubt": [],
+        "mirrored": {},
         "sync_state": SyncState.SYNCED,
         "sync_error": "",
         "error_code": "",

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 
+from ..child import Child
 from ..lab import Lab, environment_of_ours
 from ..report import Row, median
 
@@ -44,10 +45,9 @@ def run(lab: Lab) -> Iterator[Row]:
             "≥ 0.95",
         )
     lab.vendor.ask("/latency", 0.0)
-    # A process for each, for a peak is never unlearnt.
     peaks = []
     for number in (few, many):
-        child = lab.child("importing", "redis", CONCURRENCY=THREADS)
+        child = fresh_child(lab)
         lab.vendor.ask("/subscribers", number)
         took = child.call("importing.take_over", count=number, timeout=1200)
         peaks.append(took["memory"])
@@ -65,7 +65,7 @@ def run(lab: Lab) -> Iterator[Row]:
 
 def once(lab: Lab, count: int, *, pull: bool) -> dict[str, float]:
     """One import, and then the bare loop."""
-    child = lab.child("importing", "redis", CONCURRENCY=THREADS)
+    child = fresh_child(lab)
     lab.vendor.ask("/subscribers", count)
     with nullcontext() if pull else lab.worker("importing", "redis", processes=1, CONCURRENCY=THREADS) as worker:
         if worker:
@@ -77,6 +77,14 @@ def once(lab: Lab, count: int, *, pull: bool) -> dict[str, float]:
     child.close()
     requests = lab.vendor.ask("/counts")["requests"]
     return {**ours, "requests": requests, **bare(lab, requests)}
+
+
+def fresh_child(lab: Lab) -> Child:
+    """A process for one import, into empty tables."""
+    cleaner = lab.child("importing", "redis")
+    cleaner.call("importing.begin_anew")
+    cleaner.close()
+    return lab.child("importing", "redis", CONCURRENCY=THREADS)
 
 
 def bare(lab: Lab, count: int) -> dict[str, float]:

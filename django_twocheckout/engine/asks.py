@@ -175,7 +175,7 @@ def _claim_rows(customers: CustomerQuerySet, asked: Sequence[Asked], lease: str)
         groups[first.verb, first.source, first.user].append(pk)
     missed = dict(by_customer)
     for (verb, source, user), pks in groups.items():
-        begun = _erasures(customers.db, pks) if verb is Verb.ERASE else {}
+        begun = Erasure.objects.begun(customers.db, pks) if verb is Verb.ERASE else {}
         for one in claim(customers.filter(pk__in=pks), verb, source=source, user=user, wait=False):
             erasure, even_active = begun.get(one.pk, (0, False))
             some = missed.pop(one.pk)
@@ -189,13 +189,6 @@ def _claim_rows(customers: CustomerQuerySet, asked: Sequence[Asked], lease: str)
         gone = [one.pk for pk, some in missed.items() if pk not in there for one in some]
         _put_off(customers.db, busy, lease, BUSY_SECONDS, CustomerBusy().words)
         close(customers.db, Q(pk__in=gone, lease=lease), AskOutcome.DONE)
-
-
-def _erasures(database: str, pks: Sequence[Key]) -> dict[Key, tuple[int, bool]]:
-    """The erasures under way of these customers: key, and whether they go on while a subscription is active."""
-    names = ("customer_id", "pk", "with_active_subscriptions")
-    rows = Erasure.objects.under_way(database).filter(customer__pk__in=pks).order_by("pk").values_list(*names)
-    return {customer: (pk, even_active) for customer, pk, even_active in rows}
 
 
 def _by_customer(asked: Iterable[Asked]) -> dict[Key, list[Asked]]:

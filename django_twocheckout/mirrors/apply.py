@@ -80,6 +80,8 @@ def decide(mirror: Mirror, objects: Iterable[models.Model], customers: Mapping[s
             with LazySavepoint(using):
                 fields = mirror.fields_of(instance)
         except Exception as error:
+            if connections[using].needs_rollback:
+                raise  # the database has given up the transaction
             decided.failed[key] = failure(mirror, key, error)
             continue
         if fields is None:
@@ -143,8 +145,8 @@ def write(mirror: Mirror, decided: Decided, using: str, *, alone: bool = False) 
             with _protected(using, needed=not alone or _UNIQUE in change.values):
                 done.links[change.key] = _write_one(mirror, change, using)
         except Exception as error:
-            if alone and _UNIQUE not in change.values and connections[using].needs_rollback:
-                raise  # the database has given up the project's transaction
+            if connections[using].needs_rollback:
+                raise  # as above
             done.failed[change.key] = failure(mirror, change.key, error)
         else:
             done.made += change.customer is None
@@ -164,8 +166,10 @@ def _make_together(mirror: Mirror, changes: Sequence[Change], using: str, done: 
             for change, customer in zip(changes, customers, strict=True):
                 setattr(change.instance, mirror.link_attname, customer.pk)
             mirror.rows(using).bulk_update([change.instance for change in changes], [mirror.link])
-    except Exception:  # one of them is refused; it will be told by itself
-        return changes
+    except Exception:
+        if connections[using].needs_rollback:
+            raise  # as above
+        return changes  # one of them is refused: it will be told by itself
     done.links |= {change.key: customer.pk for change, customer in zip(changes, customers, strict=True)}
     done.made += len(changes)
     return []

@@ -28,8 +28,13 @@ _UNKNOWN = "No mirror is registered for this model."
 
 
 def apply_due(using: str, *, seconds: float | None = None) -> Applied:
-    """Mirror the objects whose marks are due, for at most *seconds*. Those that fail are marked for a later try."""
+    """Mirror the objects whose marks are due, for at most *seconds*. Those that fail are marked for a later try.
+
+    It takes one statement if there is none, and none at all in a project without mirrors.
+    """
     done, began = Applied(), time.monotonic()
+    if not any(registered()):
+        return done
     newest = MirrorMark.objects.using(using).order_by("-pk").values_list("pk", flat=True).first()
     while newest is not None and (seconds is None or time.monotonic() - began < seconds):
         due = MirrorMark.objects.using(using).filter(due_at__lte=database_now(), pk__lte=newest)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from django.db import connections, models, router, transaction
+from django.db import DatabaseError, connections, models, router, transaction
 
 #: The attribute of an instance whose link is not committed yet.
 _UNCOMMITTED = "twocheckout_link"
@@ -45,7 +45,10 @@ def keep_save(model: type[models.Model]) -> None:
 
 
 class LazySavepoint:
-    """Undoes all statements inside if they fail. It is set before the first of them, and costs nothing without one."""
+    """Undoes all statements inside if they fail. It is set before the first of them, and costs nothing without one.
+
+    If the database has undone more than these, Django refuses further statements in the transaction.
+    """
 
     def __init__(self, using: str) -> None:
         self.using = using
@@ -72,7 +75,10 @@ class LazySavepoint:
             connections[self.using].savepoint_commit(self.savepoint)
         else:
             transaction.set_rollback(False, self.using)  # else Django refuses even this statement
-            connections[self.using].savepoint_rollback(self.savepoint)
+            try:
+                connections[self.using].savepoint_rollback(self.savepoint)
+            except DatabaseError:  # with the whole transaction, as after a deadlock on MariaDB and MySQL
+                transaction.set_rollback(True, self.using)
 
 
 class _Entry(weakref.ref[models.Model]):

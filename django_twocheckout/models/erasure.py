@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db import models
 from django.utils import timezone
@@ -77,6 +78,12 @@ class ErasureManager(models.Manager["Erasure"]):
         before = timezone.now() - ANNOUNCED_WITHIN
         ended = models.Q(state__in=[ErasureState.ERASED, ErasureState.KEPT], ended_at__lt=before)
         return self.using(database).filter(lost | (ended & models.Q(announced=False))).order_by("pk")
+
+    def begun(self, database: str, customers: Iterable[Any]) -> dict[int, tuple[int, bool]]:
+        """The erasures under way by customer: key, and whether it goes on while a subscription is active."""
+        rows = self.under_way(database).filter(customer__pk__in=customers).order_by("pk")
+        names = ("customer_id", "pk", "with_active_subscriptions")
+        return {customer: (pk, even_active) for customer, pk, even_active in rows.values_list(*names)}
 
     def under_way(self, database: str) -> models.QuerySet[Erasure]:
         """The erasures that have not ended."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from . import account_page, assertions, control, notifications, routes, signature, wsgi
 from .answers import Answer, HTTPRefusal
@@ -29,7 +29,9 @@ if TYPE_CHECKING:  # the module has nothing but types
 
 __all__ = ["BASE_PATH", "ConnectionCut", "FakeTwoCheckout", "LoggedRequest"]
 
-_METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
+#: The methods that 2Checkout's addresses know.
+Method = Literal["DELETE", "GET", "HEAD", "POST", "PUT"]
+_METHODS = get_args(Method)
 
 
 class FakeTwoCheckout:
@@ -274,7 +276,7 @@ class FakeTwoCheckout:
 
     # What goes wrong.
 
-    def fail(self, fault: FaultName | Fault, times: int = 1, method: str | None = None) -> None:
+    def fail(self, fault: FaultName | Fault, times: int = 1, method: Method | None = None) -> None:
         """Let the next *times* requests, of this *method* only if one is given, meet a fault.
 
         Raises ValueError for an unknown fault or method, or no times.

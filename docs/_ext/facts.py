@@ -213,16 +213,26 @@ def errors() -> str:
 
 def checks_table() -> str:
     """By identifier, as the docstrings have them."""
-    rows = []
-    text = " ".join((checks.__doc__ or "").split())
-    for identifier, meaning in re.findall(r"(E00[1-6]): (.*?)(?= E00\d:|$)", text):
-        rows.append([f"`twocheckout.{identifier}`", _first_upper(words(meaning).partition(". ")[0].rstrip(".")) + "."])
+    rows = [*_identified(checks.__doc__)]
     for name, one in vars(checks).items():
-        found = re.match(r"([WI]\d{3}(?:(?:,| and) [WI]\d{3})*)(.*)", " ".join((one.__doc__ or "").split()))
-        if name.startswith("check_") and found:
-            ids = ", ".join(f"`twocheckout.{identifier}`" for identifier in re.findall(r"[WI]\d{3}", found[1]))
+        text = " ".join((one.__doc__ or "").split())
+        found = re.match(r"([EWI]\d{3}(?:(?:,| and) [EWI]\d{3})*)([ ,:].*)", text)
+        if not name.startswith("check_") or not found or text.startswith("E001 to"):
+            continue
+        if found[2].startswith(":") and " and " not in found[1]:
+            rows += _identified(text)
+        else:
+            ids = ", ".join(f"`twocheckout.{identifier}`" for identifier in re.findall(r"[EWI]\d{3}", found[1]))
             rows.append([ids, _first_upper(words(found[2].lstrip(" ,:")))])
     return table(["id", "meaning"], sorted(rows))
+
+
+def _identified(docstring: str | None) -> Iterator[list[str]]:
+    """Each "E001: its meaning." of a docstring, up to the first sentence's end."""
+    text = " ".join((docstring or "").split())
+    for identifier, meaning in re.findall(r"\b([EWI]\d{3}): (.*?)(?= [EWI]\d{3}:|$)", text):
+        first = words(meaning).partition(". ")[0].rstrip(".")
+        yield [f"`twocheckout.{identifier}`", f"{_first_upper(first)}."]
 
 
 def signals_table() -> str:
@@ -280,8 +290,12 @@ def tasks_list() -> str:
 
 
 def beat_schedule() -> str:
-    rows = [[f"`{name}`", f"`{one['task']}`", f"{one['schedule']:g} s"] for name, one in schedule.BEAT_SCHEDULE.items()]
-    return table(["entry", "task", "each"], rows)
+    rows = [[f"`{name}`", f"`{one['task']}`", _each(one["schedule"])] for name, one in schedule.BEAT_SCHEDULE.items()]
+    return table(["entry", "task", "when, or each"], rows)
+
+
+def _each(when: object) -> str:
+    return f"{when:g} s" if isinstance(when, float | int) else f"`{when}`"
 
 
 def log_actions() -> set[str]:

@@ -89,6 +89,8 @@ PAGES = {
     "cards": _of("Mila Harrow", "Cards…"),
     "cards-confirmation": _cards_confirmation,
     "confirmation": _confirmation,
+    "erase": _of("Theo Lambrecht", "Erase…"),
+    "erasures": _at("/admin/twocheckout/erasure/"),
     "status": _at(f"{CUSTOMERS}status/"),
     "add": _at(f"{CUSTOMERS}add-from-2checkout/"),
     "add-found": _found_at_2checkout,

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+
+import django
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -42,7 +46,8 @@ def blocks(page: Path) -> Iterator[Block]:
     for match in _FENCE.finditer(text):
         info = match["info"].strip()
         language = info.removeprefix("{code-block}").strip().partition(" ")[0]
-        options, body = _options(match["body"]) if info.startswith("{") else ({}, match["body"])
+        text_of_it = textwrap.dedent(match["body"])
+        options, body = _options(text_of_it) if info.startswith("{") else ({}, text_of_it)
         before = text[: match.start()].rstrip().rpartition("\n")[2]
         line = text.count("\n", 0, match.start()) + 1
         yield Block(page, line, language, options.get("caption", ""), body, before == RUNS)
@@ -52,7 +57,7 @@ def _options(body: str) -> tuple[dict[str, str], str]:
     """A directive's options, and what stands below them."""
     options = {}
     while found := re.match(r":([\w-]+): *(.*)\n", body):
-        options[found[1]] = found[2].strip().strip("`")
+        options[found[1]] = found[2].strip().strip('"`')
         body = body[found.end() :]
     return options, body.removeprefix("\n")
 
@@ -67,21 +72,36 @@ def parsed(block: Block) -> ast.Module:
 def imported(tree: ast.Module, packages: Collection[str]) -> dict[str, object]:
     """What the block imports from these packages, by the names that it has in the block.
 
-    Raises ImportError or AttributeError for what is not there.
+    What needs a package that is not installed, or a newer Django, is left out. Raises ImportError or AttributeError for
+    any other name that is not there.
     """
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in packages:
-            module = importlib.import_module(node.module)
-            for alias in node.names:
+            module = _module(node.module)
+            for alias in node.names if module else ():
                 if not hasattr(module, alias.name):
                     importlib.import_module(f"{node.module}.{alias.name}")
                 found[alias.asname or alias.name] = getattr(module, alias.name)
         elif isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.partition(".")[0] in packages:
-                    found[alias.asname or alias.name] = importlib.import_module(alias.name)
+                if alias.name.partition(".")[0] in packages and (module := _module(alias.name)):
+                    found[alias.asname or alias.name] = module
     return found
+
+
+#: Modules that only the newer Djangos have.
+_NEWER = {"django.tasks"} if django.VERSION < (6,) else set()
+
+
+def _module(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        theirs = (missing.name or "").partition(".")[0] not in ("django_twocheckout", "django", "celery")
+        if theirs or name in _NEWER:
+            return None
+        raise
 
 
 def check_names(page: Path, packages: Collection[str]) -> None:

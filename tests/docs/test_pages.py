@@ -172,12 +172,28 @@ def test_the_reference_has_each_check(reference):
         assert f"`{identifier}`" in reference["checks"], identifier
 
 
+def test_the_host_project_uses_only_documented_names(reference):
+    """tests/host_project is a team that has the documentation and nothing else."""
+    pages = "".join([*reference.values(), *(path.read_text() for path in (DOCS / "how-to").glob("*.md"))])
+    host = [path.read_text() for path in (ROOT / "tests" / "host_project").rglob("*.py")]
+    host += [block.text for block in PYTHON if block.page.name == "testing.md"]
+    used = {
+        name.strip()
+        for text in host
+        for names in re.findall(r"^from django_twocheckout[\w.]* import (.+)$", text, re.M)
+        for name in names.split(",")
+    }
+    assert {"Customer", "TwoCheckoutMixin", "BEAT_SCHEDULE"} <= used
+    assert [name for name in sorted(used) if not re.search(rf"`[^`\n]*\b{name}\b[^`\n]*`", pages)] == []
+
+
 def test_each_function_that_sends_says_what_it_raises():
     """Every public function of sync that can fail names its errors."""
     quiet = {"status"}  # it reads the database
     for name in sync.__all__:
         what = getattr(sync, name)
-        if inspect.isfunction(what) and name not in quiet:
+        awaits = inspect.iscoroutinefunction(what) and name.removeprefix("a") in sync.__all__
+        if inspect.isfunction(what) and name not in quiet and not awaits:
             assert "Raises" in (what.__doc__ or ""), name
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from django_twocheckout import __version__
 
-from .pages import ROOT
+from .pages import PAGES, ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TOX = configparser.ConfigParser()
@@ -71,3 +71,15 @@ def test_the_changelog_has_the_form_and_this_version():
 @pytest.mark.parametrize("name", ["Documentation", "Repository", "Issues", "Changelog"])
 def test_the_page_on_pypi_leads_on(name):
     assert PYPROJECT["urls"][name].startswith("https://")
+
+
+def test_all_files_name_the_same_places_on_the_web():
+    """Whoever moves the repository or the documentation changes pyproject.toml, and this test names the rest."""
+    repository = PYPROJECT["urls"]["Repository"].removeprefix("https://github.com/")
+    documentation = PYPROJECT["urls"]["Documentation"]
+    files = [*PAGES, *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "pyproject.toml"))]
+    for path in files:
+        text = path.read_text()
+        ours = r"github(?:usercontent)?\.com/([\w-]+/django-twocheckout)\b"
+        assert set(re.findall(ours, text)) <= {repository}, path
+        assert set(re.findall(r"https://[\w.-]+\.readthedocs\.io/", text)) <= {documentation}, path

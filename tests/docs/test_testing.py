@@ -35,10 +35,13 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PYTEST_", "DJANGO_", "COV_", "TEST_", "TWOCHECKOUT_"))
+        if not name.startswith(("PYTEST_", "DJANGO_", "COV_", "TEST_", "TWOCHECKOUT_", "PYTHONPATH"))
     }
     environment = {**kept, "PYTHONPATH": str(ROOT), "MYPYPATH": str(ROOT)}
     command = [sys.executable, "-m", *arguments]
+    if "HOST_PYTHON" in os.environ:  # of an environment with the built wheel
+        del environment["PYTHONPATH"]
+        command[0] = os.environ["HOST_PYTHON"]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -112,6 +112,7 @@ class PatronWriter(Writer):
 
     def set_reference(self, customer: Customer) -> None:
         name, value = "external_customer_reference", f"dj-{self.value()}"
+        self.note("known", [(customer.address2, name, str(customer.external_customer_reference))])
         rows = Customer.objects.filter(pk=customer.pk)
         self.insist(lambda: rows.update(**{name: value}), [(customer.address2, name, value)])
 

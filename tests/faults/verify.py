@@ -100,6 +100,8 @@ class Journals:
             for row, name, value in line["values"]:
                 if name == "external_customer_reference":
                     self.references[value] = row
+                if line["state"] == "known":
+                    continue  # of a customer that a mirror made
                 if line["state"] == "rolled back":
                     self.rolled_back.add(value)
                 else:

@@ -12,8 +12,9 @@ from django_twocheckout.models import Ask, Attempt, Customer, Erasure, Notificat
 
 from ..admin_log import log_change, log_entries
 from ..clock import asks_come_due, leases_expire
-from ..customers import ADA
+from ..customers import ADA, change
 from ..killed import Killed, killed_after
+from ..shop.models import Order
 
 SECRETS = ("Ada", "Lovelace", "St James", "ada@example.org", "+44 20")
 
@@ -64,17 +65,14 @@ def is_erased(customer: Customer, vendor, heard) -> None:
     assert "POST" not in [request.method for request in vendor.requests]
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("with_in_doubt", "stride"), [(False, 1), (True, 4)], ids=["known", "in doubt"])
-def test_killed_at_each_step(new_customer, twocheckout, heard, monkeypatch, with_in_doubt, stride):
+def kill_at_each_step(make, check, monkeypatch, *, stride: int = 1) -> int:
+    """Erase what *make* made, each time killed some steps later, and let *check* what became of it after some sweeps.
+
+    Returns the number of steps of a whole run.
+    """
     ended, number = False, 0
     while not ended:
-        customer = new_customer()
-        if with_in_doubt:  # its create was sent, and the answer got lost
-            values = {name: getattr(customer, name) for name in Customer.PUSHED_FIELDS}
-            unknown = {"customer_reference": None, "acknowledged": {}, "in_doubt": [values], "sync_state": "pending"}
-            Customer.objects.update_unmarked(**unknown)
+        customer = make()
         with killed_after(number, monkeypatch) as steps:
             try:
                 sync.erase(customer)
@@ -85,12 +83,84 @@ def test_killed_at_each_step(new_customer, twocheckout, heard, monkeypatch, with
         if not Erasure.objects.exists():  # killed before it was begun, so it is asked for once more
             sync.erase(Customer.objects.get())
         sweep_until_done()
-        is_erased(customer, twocheckout, heard)
+        check(customer)
+        Order.objects.all().delete()
+        Customer.objects.all().delete()
         Erasure.objects.all().delete()
-        twocheckout.forget(customer.customer_reference)
         number += stride
-    assert number > 100
-    assert steps.taken <= number
+    return steps.taken
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.django_db(transaction=True)
+def test_killed_at_each_step(new_customer, twocheckout, heard, monkeypatch):
+    def check(customer):
+        is_erased(customer, twocheckout, heard)
+        twocheckout.forget(customer.customer_reference)
+
+    assert kill_at_each_step(new_customer, check, monkeypatch) > 100
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.django_db(transaction=True)
+def test_killed_at_each_step__its_create_is_in_doubt(new_customer, twocheckout, heard, monkeypatch):
+    """It was sent, and the answer got lost."""
+
+    def make():
+        customer = new_customer()
+        values = {name: getattr(customer, name) for name in Customer.PUSHED_FIELDS}
+        unknown = {"customer_reference": None, "acknowledged": {}, "in_doubt": [values], "sync_state": "pending"}
+        Customer.objects.update_unmarked(**unknown)
+        return customer
+
+    def check(customer):
+        is_erased(customer, twocheckout, heard)
+        twocheckout.forget(customer.customer_reference)
+
+    assert kill_at_each_step(make, check, monkeypatch, stride=4) > 100
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.django_db(transaction=True)
+def test_killed_at_each_step__the_project_protects_the_row(new_customer, twocheckout, monkeypatch):
+    def make():
+        customer = new_customer()
+        Order.objects.create(customer=customer)
+        return customer
+
+    def check(customer):
+        row = Customer.objects.get()
+        assert (row.erased, row.email, row.customer_reference, row.acknowledged) == (True, "", None, {})
+        assert Erasure.objects.get().state == "erased"
+        assert not Ask.objects.exists()
+        assert twocheckout.customer(customer.customer_reference)["FirstName"] == "Erased"
+        twocheckout.forget(customer.customer_reference)
+
+    assert kill_at_each_step(make, check, monkeypatch, stride=7) > 100
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.django_db(transaction=True)
+def test_killed_at_each_step__refused_by_the_worker(new_customer, twocheckout, monkeypatch):
+    """The row is as before, and can be written and pushed again."""
+
+    def make():
+        customer = new_customer()
+        twocheckout.edit(customer.customer_reference, Enabled=True)
+        return customer
+
+    def check(customer):
+        assert Erasure.objects.get().state == "refused"
+        row = Customer.objects.get()
+        assert (row.erased, row.first_name, Ask.objects.exists()) == (False, "Ada", False)
+        change(row, city="Bath")
+        leases_expire()
+        sync.sweep()
+        theirs = twocheckout.customer(customer.customer_reference)
+        assert (theirs["FirstName"], theirs["City"]) == ("Ada", "Bath")
+        twocheckout.forget(customer.customer_reference)
+
+    assert kill_at_each_step(make, check, monkeypatch, stride=7) > 60
 
 
 @pytest.mark.django_db(transaction=True)

@@ -201,3 +201,22 @@ def test_what_the_project_has_locked_waits():
     MirrorMark.objects.update(due_at="2000-01-01T00:00:00Z")
     assert not apply_due("default").busy
     assert not MirrorMark.objects.exists()
+
+
+def test_a_restored_dump_changes_nothing(buyers, twocheckout):
+    sync.sweep()
+    twocheckout.edit(Customer.objects.order_by("pk")[0].customer_reference, City="Dover")
+    sync.pull(Customer.objects.order_by("pk")[0])
+    rows = [*Customer.objects.order_by("pk"), *Buyer.objects.order_by("pk")]
+    text = serializers.serialize("json", rows)
+    Buyer.objects.all().delete()
+    Customer.objects.all().delete()
+    for read in serializers.deserialize("json", text):
+        read.save()
+    twocheckout.requests.clear()
+    done = apply_due("default")
+    assert (done.made, done.changed) == (0, 0)
+    assert sorted(Customer.objects.values_list("city", flat=True)) == ["Dover", *["London"] * 4]
+    sync.sweep()
+    assert len(twocheckout.customers) == 5
+    assert not any(request.method == "PUT" for request in twocheckout.requests)

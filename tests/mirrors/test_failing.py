@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import checks
-from django.db import models
+from django.db import OperationalError, connection, models, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 
@@ -128,6 +128,26 @@ def test_a_move_to_another_account(buyer, mirror_with, marked, configure):
     buyer.save()
     assert marked()[0][1].endswith(" failed with AccountIsFixed.")
     assert Customer.objects.get().account == "default"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_the_database_has_given_up(mirror_with):
+    """As after a deadlock: what the project wrote before is gone, so its save must not seem to have succeeded."""
+
+    def lost(buyer):
+        with connection.cursor() as cursor:
+            cursor.execute("ROLLBACK")
+        raise OperationalError("deadlock")
+
+    Buyer.objects.create(**COMPLETE)
+    mirror_with(lost)
+    with pytest.raises(OperationalError), transaction.atomic():
+        Buyer.objects.create(**COMPLETE)
+    assert Buyer.objects.count() == 1
+    mirrors.refresh(Buyer.objects.all())
+    assert not apply_due("default").failed
+    assert [mark.reason for mark in MirrorMark.objects.all()] == [""]
+    assert MirrorMark.objects.get().due_at > timezone.now() - timedelta(seconds=60)
 
 
 class TestCircular:

@@ -22,7 +22,7 @@ from django.db import DatabaseError, connections
 
 from .broker import unreadable
 from .conf import DEFAULT_ACCOUNT, KNOWN, SETTINGS, ConfigurationError, conf, given, public_host
-from .dispatch import reach_broker
+from .dispatch import reach_broker, uses_celery
 from .flows.notifications_overview import addresses
 from .mirrors.registry import registered, second_mirrors
 from .models import Customer, CustomerQuerySet
@@ -77,6 +77,8 @@ def _wrong_values() -> Iterator[CheckMessage]:
 def check_worker(app_configs: object = None, **kwargs: object) -> list[CheckMessage]:
     """W001 and W002, with ``check --deploy``: no worker can reach the broker, or tasks run inside the request."""
     messages: list[CheckMessage] = []
+    if not uses_celery():
+        return messages
     if str(current_app.conf.broker_url or "").startswith("memory:"):
         messages.append(
             checks.Warning(
@@ -98,14 +100,19 @@ def check_worker(app_configs: object = None, **kwargs: object) -> list[CheckMess
 
 def check_broker(app_configs: object = None, **kwargs: object) -> list[CheckMessage]:
     """W005, with ``check --deploy``: the broker does not answer, or refuses."""
-    if current_app.conf.task_always_eager or not (words := reach_broker()):
+    if not uses_celery() or current_app.conf.task_always_eager or not (words := reach_broker()):
         return []
     hint = "Saves cost a second at the most meanwhile, and the rows wait for the sweep. Start it, or mend the settings."
     return [checks.Warning(f"Celery's broker cannot be reached: {words}.", hint=hint, id="twocheckout.W005")]
 
 
 def check_sweep(app_configs: object = None, **kwargs: object) -> list[CheckMessage]:
-    """W003 and W004: the project has no Celery app, or no schedule of its runs the sweep."""
+    """W003 and W004: the project has no Celery app, or no schedule of its runs the sweep.
+
+    With another DISPATCH, cron or the other queue's schedule runs it, and the admin says if it is late.
+    """
+    if not uses_celery():
+        return []
     app = app_or_default()
     if isinstance(app.loader, DefaultLoader):
         hint = (
@@ -144,7 +151,9 @@ def check_sweep_in_database(
 ) -> list[CheckMessage]:
     """W004 of a schedule in the database (django-celery-beat), with ``check --database``."""
     app = app_or_default()
-    if not databases or not apps.is_installed("django_celery_beat") or unreadable(app) or _has_sweep(app):
+    if not uses_celery() or not databases or not apps.is_installed("django_celery_beat"):
+        return []
+    if unreadable(app) or _has_sweep(app):
         return []  # beat copies its entries of the settings into the database
     tasks = import_module("django_celery_beat.models").PeriodicTask
     try:

@@ -8,6 +8,7 @@ value.
 
 from __future__ import annotations
 
+import difflib
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from django.conf import settings
@@ -23,6 +24,8 @@ from .setting_rules import (
     choices,
     client_class,
     count,
+    dispatcher,
+    excluded_fields,
     flag,
     merchant_code,
     parsed_rate,
@@ -260,6 +263,14 @@ class Conf:
     QUEUE = Setting[str | None](
         None, queue, _("The Celery queue of our tasks."), "`None` leaves it to your routing.", own=False
     )
+    DISPATCH = Setting(
+        "celery",
+        dispatcher,
+        _("Who wakes a worker."),
+        '`"none"`: nobody; the sweep by cron does all. A function of yours is called with `(what, key, database, '
+        "countdown)`, and gives them to another queue: docs/how-to/other-queues.md.",
+        own=False,
+    )
     CLIENT = Setting(
         "django_twocheckout.client.TwoCheckoutClient",
         client_class,
@@ -284,12 +295,20 @@ class Conf:
         _("Whether a customer that is notified of, and has no row here, is added."),
         "`False`: such a notification is answered and noted, and no request is made.",
     )
+    EXCLUDE_FIELDS = Setting[tuple[str, ...]](
+        (),
+        excluded_fields,
+        _("Fields of a customer that are not exchanged with 2Checkout."),
+        "They are never sent, never taken over, and not in the admin's form. After a change of it, run "
+        "`manage.py twocheckout_push --verify`.",
+        own=False,
+    )
     ACCOUNTS = Setting[dict[str, dict[str, Any]]](
         {},
         accounts,
         _("Further merchant accounts, by the names in the customers' `account`."),
         "Each has a `MERCHANT_CODE` and a `SECRET_KEY`. Its other keys replace those above. `PUSH_ON_SAVE`, `ENABLED`, "
-        "`HISTORY_DAYS`, `CONFIRM_ROWS` and `QUEUE` are for all accounts.",
+        "`HISTORY_DAYS`, `CONFIRM_ROWS`, `QUEUE`, `DISPATCH` and `EXCLUDE_FIELDS` are for all accounts.",
         own=False,
     )
 
@@ -303,8 +322,15 @@ class Conf:
         if account == DEFAULT_ACCOUNT:
             return conf
         if account not in self.ACCOUNTS:
-            raise ConfigurationError(f"TWOCHECKOUT['ACCOUNTS'] has no account {account!r}.")
+            raise ConfigurationError(self.no_account(account))
         return _confs.setdefault(account, Conf(account))
+
+    def no_account(self, account: str) -> str:
+        """The words about an account that the settings do not have."""
+        aliases = self.aliases()
+        close = difflib.get_close_matches(account, aliases, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(map(repr, aliases))}."
+        return f"TWOCHECKOUT has no account {account!r}. {hint}"
 
     def aliases(self) -> list[str]:
         """The configured accounts. The default one is among them if it has a merchant code, or if it is alone."""

@@ -1,6 +1,7 @@
 """Decides when and how a worker is woken: between the receivers and the tasks.
 
-It publishes few messages, bounds each in time, and never fails a save.
+It publishes few messages, bounds each in time, and never fails a save. The setting DISPATCH names who wakes: Celery, a
+function of the project for another queue, or nobody.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -16,11 +18,12 @@ from typing import ParamSpec
 from celery import Celery, current_app
 from celery.app import app_or_default
 from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.utils.module_loading import import_string
 from kombu import Connection
 from kombu.pools import ProducerPool
 
 from .broker import AnyTask, Arguments, Options, find_mistake, unreachable
-from .conf import conf
+from .conf import Conf, ConfigurationError, conf
 from .models import Customer
 
 logger = logging.getLogger("twocheckout")
@@ -65,6 +68,8 @@ _logged: set[tuple[Celery, str]] = set()
 #: By database and schema: until when a wake-up for notifications is on its way.
 _notified_until: dict[Place, float] = {}
 _pools: dict[tuple[int, Celery], ProducerPool] = {}
+#: ``now``: this thread is within a call of the project's function.
+_calling = threading.local()
 
 
 def place_of(database: str | None) -> Place:
@@ -118,8 +123,20 @@ def _wake(task: AnyTask, args: Arguments, database: str | None) -> None:
         _covered_until[key] = _last_wake[key] = now + SHARED_COUNTDOWN - CLOCK_SECONDS
 
 
+def uses_celery() -> bool:
+    """Whether Celery wakes the workers."""
+    return bool(Conf.DISPATCH.raw() == "celery")
+
+
+def wakes_workers() -> bool:
+    """Whether anybody wakes a worker. Otherwise the rows wait for the sweep."""
+    return bool(Conf.DISPATCH.raw() != "none")
+
+
 def runs_here() -> bool:
-    """Whether tasks run in this process (``task_always_eager``)."""
+    """Whether Celery's tasks run in this process (``task_always_eager``)."""
+    if not uses_celery():
+        return False
     try:
         return bool(current_app.conf.task_always_eager)
     except Exception:  # unreadable settings: enqueue logs them
@@ -127,7 +144,7 @@ def runs_here() -> bool:
 
 
 def enqueue(task: AnyTask, *args: Key, database: str | None = None, countdown: float | None = None) -> bool:
-    """Wake a worker after *countdown* seconds, rounded up. Returns False if no broker accepts the message.
+    """Wake a worker after *countdown* seconds, rounded up. Returns False if nobody takes the wake-up.
 
     A silent or refusing broker costs one short wait. After it, no publish is tried for :data:`BREAK_SECONDS`. A mistake
     in the settings is logged once. Raises only the errors of a task in this process.
@@ -135,6 +152,13 @@ def enqueue(task: AnyTask, *args: Key, database: str | None = None, countdown: f
     here = runs_here()
     if not here and time.monotonic() < _broken_until:
         return False
+    try:
+        way = conf.DISPATCH
+    except ConfigurationError as error:
+        log_once(logging.ERROR, f"{error} No worker is woken, rows wait for the sweep")
+        return False
+    if way != "celery":
+        return way != "none" and _hand_over(way, task, args, database, math.ceil(max(countdown or 0, 0)))
     kwargs = {} if database is None or database == DEFAULT_DB_ALIAS else {"database": database}
     # RabbitMQ's delayed delivery for quorum queues needs whole seconds.
     whole = math.ceil(max(countdown or 0, 0))
@@ -150,6 +174,32 @@ def enqueue(task: AnyTask, *args: Key, database: str | None = None, countdown: f
         _explain(error, task, args, options)
         return False
     return True
+
+
+def _hand_over(path: str, task: AnyTask, args: Arguments, database: str | None, countdown: int) -> bool:
+    """Call the project's function. After it raised, or took long, it is not called for :data:`BREAK_SECONDS`."""
+    global _broken_until
+    if getattr(_calling, "now", False):
+        return False  # it does the work itself, in this thread, and goes on until nothing is due
+    what, key = task.name.removeprefix("twocheckout."), next(iter(args), None)
+    began, problem = time.monotonic(), ""
+    _calling.now = True
+    try:
+        import_string(path)(what, key, None if database == DEFAULT_DB_ALIAS else database, countdown)
+    except Exception as error:  # the project's code may raise anything
+        # The exception's text may quote values, so the log has only its type and place.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        problem = f"raised {type(error).__name__}\n{where}"
+    finally:
+        _calling.now = False
+    if problem:
+        _broken_until = time.monotonic() + BREAK_SECONDS
+        log_once(logging.ERROR, f"no worker is woken, rows wait for the sweep: {path} of DISPATCH {problem}")
+    elif time.monotonic() - began > PUBLISH_SECONDS:
+        _broken_until = time.monotonic() + BREAK_SECONDS
+        words = f"{path} of DISPATCH takes more than {PUBLISH_SECONDS:.0f} s, and each save waits for it"
+        log_once(logging.WARNING, f"{words}: it is not called for {BREAK_SECONDS:.0f} s after each such call")
+    return not problem
 
 
 def _publish(task: AnyTask, args: Arguments, kwargs: dict[str, str], options: Options) -> None:

@@ -220,11 +220,13 @@ class InTransaction(RuntimeError):
 class AccountIsFixed(RuntimeError):
     """Refused: 2Checkout may have this customer in one account, so the row cannot move to another one."""
 
+    words = (
+        "A customer cannot move to another account once 2Checkout knows it, or may know it. Create a new customer "
+        "there instead."
+    )
+
     def __init__(self) -> None:
-        super().__init__(
-            "A customer cannot move to another account once 2Checkout knows it, or may know it. Create a new customer "
-            "there instead."
-        )
+        super().__init__(self.words)
 
 
 def meaning_of(name: str) -> str:

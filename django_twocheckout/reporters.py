@@ -13,6 +13,7 @@ For Sentry and OpenTelemetry, neither of which is needed to import this module::
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -30,7 +31,9 @@ def without_addresses(report: Any, hint: object = None) -> Any:
     *report*: a breadcrumb, an event or a transaction of Sentry, or any text.
     """
     if isinstance(report, str):
-        return _SIGN_ON.sub(r"\1…", _addresses().sub(r"\1…", report))
+        for address in _addresses():
+            report = address.sub(r"\1…", report)
+        return _SIGN_ON.sub(r"\1…", report)
     if isinstance(report, dict):
         return {name: without_addresses(value) for name, value in report.items()}
     return list(map(without_addresses, report)) if isinstance(report, list) else report
@@ -43,11 +46,13 @@ def hide_address(span: Any, *request: object) -> None:
             span.set_attribute(name, shown)
 
 
-def _addresses() -> re.Pattern[str]:
+def _addresses() -> Iterable[re.Pattern[str]]:
+    """How the addresses of each account begin."""
     try:
-        return _pattern(checked_base_url(conf.BASE_URL))
+        urls = {checked_base_url(conf.of(account).BASE_URL) for account in conf.aliases()}
     except (ConfigurationError, ValueError):  # nothing is sent with a wrong setting
-        return _pattern(BASE_URL)
+        urls = {BASE_URL}
+    return map(_pattern, urls)
 
 
 _pattern = lru_cache(maxsize=16)(address_pattern)

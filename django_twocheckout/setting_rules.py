@@ -94,6 +94,41 @@ def client_class(value: object) -> str:
     return "" if right else "a dotted path to TwoCheckoutClient or a subclass, such as myshop.twocheckout.Client"
 
 
+def dispatcher(value: object) -> str:
+    """A shipped way to wake workers, or the project's own function."""
+    advice = '"celery", "none", or the dotted path of a function, such as "myshop.queues.wake"'
+    if value in ("celery", "none"):
+        return ""
+    if not isinstance(value, str) or "." not in value:
+        return advice
+    try:
+        found = import_string(value)
+    except Exception as error:  # a project's module may raise anything
+        return f"{advice}; importing this one raises {type(error).__name__}"
+    return "" if callable(found) else f"{advice}; this one is no function"
+
+
+def excluded_fields(value: object) -> str:
+    """Each name is a field that 2Checkout does not require, and that the row may do without."""
+    if not isinstance(value, tuple | list) or not all(isinstance(name, str) for name in value):
+        return 'a tuple of names of fields, such as ("phone", "fax")'
+    if not value:
+        return ""
+    model = import_string("django_twocheckout.models.Customer")  # not at import: the models are not ready then
+    for name in value:
+        if name in model.REQUIRED_FIELDS:
+            return f"other fields: 2Checkout requires {name!r}"
+        if name == "external_customer_reference":
+            return f"other fields: {name!r} is what a customer is found by at 2Checkout"
+        if name not in model.EXCLUDABLE_FIELDS:
+            close = difflib.get_close_matches(name, model.EXCLUDABLE_FIELDS, n=1)
+            words = f"fields that are exchanged with 2Checkout; {name!r} is none"
+            return words + (f": did you mean {close[0]!r}?" if close else "")
+    if "company" in value and "fiscal_code" not in value:
+        return "'fiscal_code' beside 'company': 2Checkout takes no fiscal code without a company"
+    return ""
+
+
 def base_url(value: object) -> str:
     return "" if _is_base_url(value) else "an address with https:// and a host, without credentials, query and fragment"
 

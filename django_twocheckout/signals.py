@@ -40,5 +40,14 @@ account_paused = Signal()
 account_resumed = Signal()
 """The pause is over. *sender*: Account. ``account``: its alias. Without ``customer``."""
 
+exchange_finished = Signal()
+"""An exchange with 2Checkout has ended: all requests of one push, pull, deletion, erasure or fetch. For metrics.
+
+``verb``: "push", "pull", "delete", "erase" for an attempt to erase, or "fetch" for what is only looked at.
+``outcome``: "done", "agreed" (a push found both sides alike), "retry" or "failed". ``http_status``: of the last answer,
+or None. ``milliseconds``, ``requests``: of all its requests; it may have none. ``account``: its alias. Without
+``customer``, so it costs no statement, and nothing at all without a receiver.
+"""
+
 card_deleted = Signal()
 """A card is gone at 2Checkout, deleted by us or before."""

@@ -13,6 +13,7 @@ beyond these they take from there.
 - ``account_link``: the shopper's own account at 2Checkout. ``subscriptions``: what the customer has there.
 - ``export``, ``erase``: a person's data, to be given and to be removed.
 - ``status``, ``resume``: the state of all customers, and the end of a pause.
+- ``apush``, ``apull``, ``acards``, ``adelete_card``: the same as without the first letter, to be awaited.
 """
 
 from .engine.records import Choice
@@ -20,6 +21,7 @@ from .engine.summary import Summary
 from .flows.account import resume
 from .flows.account_link import account_link
 from .flows.add import Found, add, find
+from .flows.awaited import acards, adelete_card, apull, apush
 from .flows.cards import cards, delete_card
 from .flows.compare import Difference, Resolution, compare, resolve
 from .flows.erase import erase
@@ -27,13 +29,14 @@ from .flows.export import export
 from .flows.link import link
 from .flows.pull import pull, pull_each
 from .flows.push import push, push_each
-from .flows.status import Status, status
+from .flows.status import AccountStatus, Status, status
 from .flows.subscriptions import subscriptions
 from .flows.sweep import push_pending, sweep
 from .merge import Winner
 from .wire import Card, Subscription
 
 __all__ = [
+    "AccountStatus",
     "Card",
     "Choice",
     "Difference",
@@ -43,8 +46,12 @@ __all__ = [
     "Subscription",
     "Summary",
     "Winner",
+    "acards",
     "account_link",
     "add",
+    "adelete_card",
+    "apull",
+    "apush",
     "cards",
     "compare",
     "delete_card",

@@ -15,7 +15,7 @@ from celery import shared_task
 from django.db import OperationalError, ProgrammingError, connections, router
 
 from . import sync
-from .dispatch import Key, enqueue, log_once, place_of, runs_here
+from .dispatch import Key, enqueue, log_once, place_of, runs_here, wakes_workers
 from .exceptions import SendingDisabled, TwoCheckoutError
 from .flows.pull import ask_stale
 from .flows.push import push_due
@@ -35,6 +35,20 @@ VERIFY_SECONDS = 1500.0
 
 #: A project's own limit for all tasks may be short, and would interrupt a chain of requests.
 LIMITS: dict[str, Any] = {"soft_time_limit": 1800, "time_limit": 1860}
+
+
+def run(what: str, key: Key | None = None, database: str | None = None) -> None:
+    """Do the work of a wake-up, in a worker of another queue than Celery's.
+
+    The arguments are those that the function of DISPATCH was called with, without the countdown. Raises ValueError for
+    another *what*.
+    """
+    if what == "push_customer" and key is not None:
+        push_customer(key, database)
+    elif what == "push_pending":
+        push_pending(database)
+    else:
+        raise ValueError("There is no such work. It is what the function of DISPATCH was called with.")
 
 
 @shared_task(name="twocheckout.push_customer", ignore_result=True, acks_late=True, **LIMITS)
@@ -58,7 +72,7 @@ def push_pending(database: str | None = None) -> None:
 
 
 def _wake_helper(database: str | None) -> Callable[[], bool] | None:
-    """A function to wake another worker. None if tasks run in this process."""
+    """A function to wake another worker. None if Celery's tasks run in this process."""
     return None if runs_here() else partial(enqueue, push_pending, database=database)
 
 
@@ -74,7 +88,7 @@ def _come_back(summary: sync.Summary, database: str | None) -> None:
         wait = some.due_in if some.wait is None else some.wait
         if wait is not None and not some.tried:
             wait = max(wait, 1.0)  # the due rows are being written, or another worker makes a trial
-        if wait is None or wait > LONGEST_COUNTDOWN or runs_here():
+        if wait is None or wait > LONGEST_COUNTDOWN or runs_here() or not wakes_workers():
             continue
         wait = math.ceil(wait)
         if reserve_wakeup(database, account, wait):

@@ -61,10 +61,23 @@ def sent(monkeypatch):
     """The messages published in this test; they go to a broker in memory, where they stay."""
     _published.clear()
     monkeypatch.setattr(dispatch, "_broken_until", 0.0)
+    monkeypatch.setattr(dispatch, "_logged", set())
     monkeypatch.setattr(dispatch, "_last_wake", {})
     monkeypatch.setattr(dispatch, "_covered_until", {})
     monkeypatch.setattr(dispatch, "_notified_until", {})
     return _published
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Stops the clock of the wake-ups, and moves it by these seconds."""
+    now = [1000.0]
+    monkeypatch.setattr(dispatch.time, "monotonic", lambda: now[0])
+
+    def move(seconds):
+        now[0] += seconds
+
+    return move
 
 
 @pytest.fixture

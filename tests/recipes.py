@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -23,3 +27,22 @@ def written(page: str, folder: Path) -> list[Path]:
             file.write_text(block)
             files.append(file)
     return files
+
+
+@contextmanager
+def module_of(page: str, file: str) -> Iterator[ModuleType]:
+    """A module with the code of the page's block for this file, to be imported by its name until the end."""
+    [code] = [block for block in blocks(page) if block.startswith(f"# {file}\n")]
+    name = file.removesuffix(".py").replace("/", ".")
+    module = ModuleType(name)
+    parents = [".".join(name.split(".")[:depth]) for depth in range(1, name.count(".") + 1)]
+    for parent in parents:
+        sys.modules[parent] = ModuleType(parent)
+        sys.modules[parent].__path__ = []
+    sys.modules[name] = module
+    try:
+        exec(compile(code, file, "exec"), vars(module))
+        yield module
+    finally:
+        for each in [*parents, name]:
+            sys.modules.pop(each, None)  # another page's module may have taken the package along

@@ -48,6 +48,10 @@ RIGHT = [
     {"RATE_LIMIT": "10/s"},
     {"RATE_LIMIT": None},
     {"CLIENT": "tests.clients.OurClient"},
+    {"DISPATCH": "none"},
+    {"DISPATCH": "tests.queues.note"},
+    {"EXCLUDE_FIELDS": ("phone", "existing_cards")},
+    {"EXCLUDE_FIELDS": ["company", "fiscal_code"]},
     {"ACCOUNTS": {"us": {"MERCHANT_CODE": "B", "SECRET_KEY": "k", "TIMEOUT": 9, "REFERENCE_PREFIX": "us-"}}},
 ]
 
@@ -138,6 +142,18 @@ WRONG = [
     {"CLIENT": "no.such.Client"},
     {"CLIENT": "tests.customers.change"},
     {"CLIENT": "builtins.dict"},
+    {"DISPATCH": "celerie"},
+    {"DISPATCH": "no.such.wake"},
+    {"DISPATCH": "tests.queues.NOTHING"},
+    {"DISPATCH": "tests.queues.no_such"},
+    {"DISPATCH": ["celery"]},
+    {"EXCLUDE_FIELDS": "phone"},
+    {"EXCLUDE_FIELDS": (7,)},
+    {"EXCLUDE_FIELDS": ("fone",)},
+    {"EXCLUDE_FIELDS": ("phone", "email")},
+    {"EXCLUDE_FIELDS": ("external_customer_reference",)},
+    {"EXCLUDE_FIELDS": ("customer_reference",)},
+    {"EXCLUDE_FIELDS": ("company",)},
     {"ACCOUNTS": []},
     {"ACCOUNTS": {"us": None}},
     {"ACCOUNTS": {"us": {}}},
@@ -184,6 +200,8 @@ def test_defaults(settings):
         "NOTIFICATION_ALGORITHMS": ("sha3-256", "sha256"),
         "TEST_ORDERS": False,
         "IMPORT_UNKNOWN": False,
+        "DISPATCH": "celery",
+        "EXCLUDE_FIELDS": (),
         "ACCOUNTS": {},
     }
     assert REQUIRED == ("MERCHANT_CODE", "SECRET_KEY")
@@ -214,6 +232,37 @@ def test_an_account_has_its_own_keys_over_the_others(settings):
         conf.of("eu")
     settings.TWOCHECKOUT = {"ACCOUNTS": {"us": own}}
     assert (conf.aliases(), check_settings()) == (["us"], [])
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("celerie", '"celery", "none", or the dotted path of a function'),
+        ("no.such.wake", "importing this one raises ModuleNotFoundError"),
+        ("tests.queues.no_such", "importing this one raises ImportError"),
+        ("tests.queues.NOTHING", "this one is no function"),
+    ],
+)
+def test_the_words_about_dispatch(settings, path, words):
+    settings.TWOCHECKOUT = {**GOOD, "DISPATCH": path}
+    [message] = check_settings()
+    assert (message.id, words in message.hint) == ("twocheckout.E006", True)
+
+
+@pytest.mark.parametrize(
+    ("excluded", "words"),
+    [
+        ("fone", "'fone' is none: did you mean 'phone'?"),
+        ("sync_state", "fields that are exchanged with 2Checkout; 'sync_state' is none"),
+        ("zip", "2Checkout requires 'zip'"),
+        ("external_customer_reference", "is what a customer is found by"),
+        ("company", "'fiscal_code' beside 'company'"),
+    ],
+)
+def test_the_words_about_an_excluded_field(settings, excluded, words):
+    settings.TWOCHECKOUT = {**GOOD, "EXCLUDE_FIELDS": (excluded,)}
+    [message] = check_settings()
+    assert words in message.hint
 
 
 @pytest.mark.parametrize(

@@ -251,17 +251,6 @@ def test_mistake__of_one_task_stops_no_other(other_broker, sent):
 # Wake-ups.
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    now = [1000.0]
-    monkeypatch.setattr(dispatch.time, "monotonic", lambda: now[0])
-
-    def move(seconds):
-        now[0] += seconds
-
-    return move
-
-
 def delays(sent):
     return [
         message.eta and round((datetime.fromisoformat(message.eta) - timezone.now()).total_seconds(), 1)

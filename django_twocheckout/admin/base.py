@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +27,8 @@ from ..flows.account import current_accounts, first_stopped
 from ..flows.jobs import JobBusy
 from ..flows.standstill import standstill
 from ..models import Customer, SyncState, after_commit
+from .accounts import are_several
+from .display.failures import translated
 
 if TYPE_CHECKING:
     from .customer import CustomerAdmin
@@ -75,8 +77,8 @@ def wake(task: AnyTask, *args: dispatch.Key, database: str | None) -> bool:
             dispatch.enqueue(task, *args, database=database)
 
         after_commit(wake_for_person, database)
-        if dispatch.runs_here():
-            return True  # a task in this process would run inside the transaction
+        if dispatch.runs_here() or not dispatch.uses_celery():
+            return dispatch.wakes_workers()  # what runs in this process would run inside the transaction
     return dispatch.enqueue(task, *args, database=database)
 
 
@@ -99,7 +101,11 @@ def woken(*, found: bool, database: str | None, done: str = "", words: str = "")
 
     *found*: what it returned. *words*: what the worker was told.
     """
-    if not found:
+    if not dispatch.wakes_workers():
+        level, words = messages.WARNING, _("This site wakes no worker, so it is done by the next sweep.")
+    elif not found and not dispatch.uses_celery():
+        level, words = messages.WARNING, _("No worker could be woken, so it may take until the next sweep.")
+    elif not found:
         level, words = messages.WARNING, _("The broker does not answer, so it may take until the next sweep.")
     elif standstill(database):
         level = messages.WARNING
@@ -109,14 +115,20 @@ def woken(*, found: bool, database: str | None, done: str = "", words: str = "")
     return level, f"{done} {words}".strip()
 
 
-def banner(database: str | None = None, account: str | None = None) -> dict[str, Any]:
-    """What the pages show above all else: the account that is stopped, and whether no worker was seen."""
+def banner(database: str | None = None, only: Collection[str] | None = None) -> dict[str, Any]:
+    """What the pages show above all else: the accounts that are stopped, and whether no worker was seen.
+
+    *only*: these accounts.
+    """
     accounts = current_accounts(database)
-    mine = [state for state in accounts if account in (None, state.alias)]
+    mine = [state for state in accounts if only is None or state.alias in only]
+    stopped = [state for state in mine if state.open_until or state.code_differs]
     return {
         "account": first_stopped(mine),
+        "stopped": [(state, translated(state.reason)) for state in stopped],
+        "several_accounts": are_several(),
         "standstill": standstill(database, accounts),
-        "stopped_accounts": {state.alias for state in mine if state.open_until or state.code_differs},
+        "stopped_accounts": {state.alias for state in stopped},
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.contrib import admin
-from django.contrib.admin.utils import unquote
+from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -19,19 +19,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..countries import country_name
+from ..exceptions import AccountIsFixed
 from ..flows.erase import erasure_under_way
 from ..flows.notifications_overview import of_customer
 from ..mirrors.overview import Owner, owner_of
 from ..models import Attempt, Customer, Job, SyncState, Verb
+from . import accounts
+from .accounts import AccountFilter
 from .actions import choose_cards, erase, push_now, refetch, retry_failed
 from .base import Page, banner, outside_transactions, user_names
 from .composed import HISTORY_LINES, ComposedAdmin
 from .display.conflicts import last_conflict, last_conflicts
-from .display.failures import in_words, reason, translated
+from .display.failures import in_words, reason
 from .display.fields import value
 from .display.history import Line, refusal
 from .display.mirrors import source
 from .display.state_summary import MANY, ago, badge, failing_for, next_try, not_in_step, state_summary
+from .excluded import fieldsets_without_excluded, without_excluded
 from .filters import CardsFilter, ConflictFilter, CountryFilter, PresenceFilter, ReasonFilter, StaleFilter
 from .form import CustomerForm
 from .index import show_on_index
@@ -184,7 +188,10 @@ class CustomerAdmin(ComposedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> Any:
         """Also those that a mirror sets: an edit here would not reach the project's object."""
         fields, owner = super().get_readonly_fields(request, obj), self.owner(request, obj)
-        return fields if owner is None else [*fields, *sorted(owner.fields)]
+        if owner is not None:
+            fields = [*fields, *sorted(owner.fields)]
+        account = accounts.form_field(self, request, obj)
+        return [*fields, account] if account == accounts.NAME else fields
 
     # Columns and fields.
 
@@ -224,6 +231,10 @@ class CustomerAdmin(ComposedAdmin):
     def country(self, customer: Customer) -> str:
         # The name would push the last column out of the window.
         return format_html('<abbr title="{}">{}</abbr>', country_name(customer.country_code), customer.country_code)
+
+    @admin.display(description=gettext_lazy("account"))
+    def account_name(self, customer: Customer) -> str:
+        return accounts.label(customer.account)
 
     @admin.display(description=gettext_lazy("references"))
     def references(self, customer: Customer) -> str:
@@ -277,6 +288,23 @@ class CustomerAdmin(ComposedAdmin):
                 pattern.callback = outside_transactions(pattern.callback)
         return [url for page in self.pages for url in page(self).urls()] + patterns
 
+    def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        fieldsets = fieldsets_without_excluded(super().get_fieldsets(request, obj))
+        return accounts.with_account(fieldsets, accounts.form_field(self, request, obj))
+
+    def get_form(self, request: HttpRequest, obj: Customer | None = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **options)
+        # Declared, so Django leaves it in each form. Without fields, Django is finding out which there are.
+        shown = options["fields"] if "fields" in options else flatten_fieldsets(self.get_fieldsets(request, obj))
+        if accounts.CHOICE not in (shown or []):
+            form.base_fields.pop(accounts.CHOICE, None)
+        return form
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        filters = without_excluded(super().get_list_filter(request))
+        shows = accounts.are_several() or AccountFilter.parameter_name in request.GET
+        return [AccountFilter, *filters] if shows else filters
+
     def _retry(self, request: HttpRequest) -> dict[str, object] | None:
         """The button for all that failed for the reason by which the list is filtered."""
         code = request.GET.get(ReasonFilter.parameter_name, "")
@@ -295,6 +323,8 @@ class CustomerAdmin(ComposedAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = super().get_list_display(request)
+        if accounts.are_several() and accounts.NAME not in columns:
+            columns = [*columns, accounts.NAME]
         failed = self._shows_failed(request)
         return ["failing" if failed and column == "pushed" else column for column in columns]
 
@@ -336,7 +366,12 @@ class CustomerAdmin(ComposedAdmin):
         form_url: str = "",
         extra_context: dict[str, object] | None = None,
     ) -> HttpResponse:
-        response = super().changeform_view(request, object_id, form_url, extra_context)
+        try:
+            response = super().changeform_view(request, object_id, form_url, extra_context)
+        except AccountIsFixed:  # a worker was faster
+            words = _("Not saved: 2Checkout may know this customer by now, so it stays in its account.")
+            self.message_user(request, words, messages.ERROR)
+            return redirect(request.get_full_path())
         saved: Customer | None = vars(request).get("to_push")
         if saved is not None and self.has_push_permission(request, saved):
             return PushAndPull(self).push_saved(request, saved)
@@ -360,7 +395,6 @@ class CustomerAdmin(ComposedAdmin):
         content = banner()
         vars(request)["stopped_accounts"] = content.pop("stopped_accounts")  # for the rows
         content |= {
-            "pause_reason": translated(account.reason) if (account := content["account"]) else "",
             "under_way": under_way() if self.sibling_admin(Job) else [],
             "not_in_step": not_in_step(self.get_queryset(request)),
             "may_push": self.has_push_permission(request),
@@ -386,7 +420,7 @@ class CustomerAdmin(ComposedAdmin):
         if customer is not None and customer.erased:
             content |= dict.fromkeys(["may_push", "may_pull", "may_change", "may_delete_cards", "may_erase"], False)
         if customer is not None:
-            above = banner(customer._state.db, customer.account)
+            above = banner(customer._state.db, [customer.account])
             account = above["account"]
             stopped = bool(above["stopped_accounts"] or above["standstill"])
             attempt = customer.attempts.filter(verb=Verb.PUSH).order_by("-at", "-pk").first()
@@ -402,7 +436,7 @@ class CustomerAdmin(ComposedAdmin):
                     may_push=self.has_push_permission(request, customer),
                     owner=owner,
                 ),
-                "pause_reason": translated(account.reason) if account else "",
+                "unknown_account": accounts.is_unknown(customer.account),
                 "badge": badge(customer),
                 "conflict": last_conflict(customer),
                 "links": links_of(self, request, customer),

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..models import Customer, SyncState, validate_visible, without_invisible_ends
+from . import accounts
 from .display.failures import fields_at_fault, reason_of_field
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ class CustomerForm(ModelForm):
     Only the person's changes are assigned. A value pulled while the form was open stays.
     """
 
+    #: ``account``, which no other form may change. The admin leaves it out where it cannot be chosen.
+    merchant_account = forms.ChoiceField()
+
     class Meta:
         model = Customer
         fields = "__all__"
@@ -42,6 +47,8 @@ class CustomerForm(ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if accounts.CHOICE in self.fields:
+            self.fields[accounts.CHOICE] = accounts.choice_field(self._account_at_first())
         for name in Customer.REQUIRED_FIELDS:
             if name in self.fields:
                 self.fields[name].required = True
@@ -65,8 +72,31 @@ class CustomerForm(ModelForm):
         cleaned = super().clean() or self.cleaned_data
         for name in cleaned.keys() - set(self.changed_data):
             if self.add_initial_prefix(name) in self.data:
-                cleaned[name] = getattr(self.instance, name)
+                cleaned[name] = getattr(self.instance, "account" if name == accounts.CHOICE else name)
+        self._move(cleaned.get(accounts.CHOICE))
         return cleaned
+
+    def _account_at_first(self) -> str:
+        """The row's account. For a new row the default one, if the settings have it."""
+        account = self.instance.account
+        return "" if self.instance._state.adding and accounts.is_unknown(account) else account
+
+    def _move(self, account: str | None) -> None:
+        """Assign the account that the person chose. A customer that 2Checkout may know by now stays where it is."""
+        before = self.instance.account
+        if account is None or account == before:
+            return
+        self.instance.account = account
+        if not self.instance._state.adding and self.instance.is_moved_though_known():
+            self.instance.account = before
+            self.add_error(
+                accounts.CHOICE,
+                _(
+                    "2Checkout knows this customer in the account “%(account)s”, or may know it, so it stays there. "
+                    "Add a new customer in the other account instead."
+                )
+                % {"account": before},
+            )
 
     def clean_email(self) -> str:
         email = str(self.cleaned_data["email"])

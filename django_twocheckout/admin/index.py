@@ -19,7 +19,6 @@ from django.template.loader import get_template
 from ..conf import Conf
 from ..models import Customer
 from .base import PagedAdmin, banner
-from .display.failures import translated
 from .display.state_summary import not_in_step
 
 DJANGOS = "admin/index.html"
@@ -51,7 +50,6 @@ def health(request: HttpRequest) -> dict[str, Any]:
     return {
         **above,
         "opts": customers.opts,
-        "pause_reason": translated(above["account"].reason) if above["account"] else "",
         "not_in_step": behind,
         "none": not behind and not rows.exists(),
         "disabled": Conf.ENABLED.raw() is False,

@@ -22,6 +22,7 @@ from .. import tasks
 from ..flows import jobs
 from ..models import Customer, Job, Verb
 from ..redaction import redacted_repr
+from . import accounts
 from .base import PagedAdmin, banner, user_names, wake, woken
 
 #: Failures listed on the page.
@@ -172,11 +173,20 @@ class JobAdmin(PagedAdmin):
             progress=progress,
             failures=shown,
             more_failures=max(progress.failed + progress.retried - len(shown), 0),
-            **({} if job.ended_at else banner(job._state.db)),
+            **({} if job.ended_at else self._banner(job)),
             may_work=self._may_work(request, job),
             may_resume=self.sibling_admin(Customer).has_push_permission(request),
             customer_opts=self.sibling_admin(Customer).opts,
         )
+
+    @staticmethod
+    def _banner(job: Job) -> dict[str, Any]:
+        """The accounts of the customers that are left, as far as they are stopped."""
+        left = jobs.accounts_left(job)
+        content = banner(job._state.db, left)
+        unknown = [alias for alias in sorted(left) if accounts.is_unknown(alias)]
+        stopped = bool(left) and content["stopped_accounts"] >= left
+        return {**content, "all_stopped": stopped, "unknown_accounts": unknown}
 
     def _job_or_404(self, request: HttpRequest, object_id: str) -> Job:
         if not self.has_view_permission(request):

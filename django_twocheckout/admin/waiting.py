@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 
 from ..conf import conf
+from ..dispatch import wakes_workers
 from ..models import Customer, Presence, SyncState, utc_now
 from ..redaction import redacted_repr
+from . import accounts
 from .display.state_summary import is_claimed
 
 #: How often the page loads itself again, and the seconds before each time. Then it stands still.
@@ -48,4 +50,7 @@ def is_on_its_way(customer: Customer) -> bool:
     """Whether a worker is expected to push the row in a moment, or is at it."""
     if customer.sync_state != SyncState.PENDING or customer.presence == Presence.GONE:
         return False
-    return is_claimed(customer) or (conf.ENABLED and conf.PUSH_ON_SAVE and customer.next_attempt_at <= utc_now())
+    if accounts.is_unknown(customer.account):
+        return False
+    wakes = conf.ENABLED and conf.PUSH_ON_SAVE and wakes_workers()
+    return is_claimed(customer) or (wakes and customer.next_attempt_at <= utc_now())

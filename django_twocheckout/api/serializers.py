@@ -63,6 +63,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     default_error_messages = {
         "unknown": gettext_lazy("There is no such field."),
+        "excluded": gettext_lazy("This site does not exchange this field with 2Checkout."),
         "read_only": gettext_lazy("This field is only read: 2Checkout or this site sets it."),
     }
     #: Names that are answered and not taken. Any other unknown name may be a slip.
@@ -74,10 +75,26 @@ class StrictSerializer(serializers.Serializer[Any]):
         refused = {}
         for name in data if isinstance(data, Mapping) else ():
             if name not in self.fields:
-                refused[name] = [self.error_messages["read_only" if name in self.only_read else "unknown"]]
+                refused[name] = [self.error_messages[self._why_not(name)]]
         if refused:
             raise serializers.ValidationError(refused)
         return super().to_internal_value(data)
+
+    def _why_not(self, name: object) -> str:
+        """The code of the refusal of this name."""
+        if name not in self.only_read:
+            return "unknown"
+        return "excluded" if name in conf.EXCLUDE_FIELDS else "read_only"
+
+
+class WithoutExcluded(serializers.Serializer[Any]):
+    """Has not the fields of the setting EXCLUDE_FIELDS."""
+
+    __repr__ = redacted_repr
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        excluded = conf.EXCLUDE_FIELDS
+        return {name: field for name, field in super().get_fields().items() if name not in excluded}
 
 
 class StoredCardSerializer(serializers.Serializer[dict[str, str]]):
@@ -90,7 +107,7 @@ class StoredCardSerializer(serializers.Serializer[dict[str, str]]):
     __repr__ = redacted_repr
 
 
-class CustomerSerializer(serializers.ModelSerializer[Customer]):
+class CustomerSerializer(WithoutExcluded, serializers.ModelSerializer[Customer]):
     """A customer as it is answered: its values, 2Checkout's own, and the sync state."""
 
     # Declared, for the model's choices are those of forms: a row may have others.
@@ -128,7 +145,7 @@ class CustomerSerializer(serializers.ModelSerializer[Customer]):
     __repr__ = redacted_repr
 
 
-class CustomerWriteSerializer(StrictSerializer, serializers.ModelSerializer[Customer]):
+class CustomerWriteSerializer(StrictSerializer, WithoutExcluded, serializers.ModelSerializer[Customer]):
     """A customer as it is taken. The model's own rules count, and 2Checkout's required fields, as in the admin's form.
 
     What is not named stays as it is. ``save()`` is the model's, so it marks the row as any save does.

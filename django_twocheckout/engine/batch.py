@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from ..client import TwoCheckoutClient
 from ..conf import conf
 from ..models import Account
-from . import admission, asks, circuit_breaker, erase_row, history, rate_limit
+from . import admission, asks, circuit_breaker, erase_row, history, rate_limit, report
 from .asks import release
 from .guard import run_guarded
 from .operations import operation_of
@@ -54,14 +54,16 @@ def finish(
     locked = [(one.claim, one.result) for one, what in settled if what is Settled.ROW_LOCKED]
     written = [(one, what) for one, what in settled if what is not Settled.ROW_LOCKED]
     erase_row.finish(written)
-    lines = [history.line(one) for one, what in written if what is not Settled.LEASE_LOST and history.leaves_line(one)]
+    ended = [(one, history.line(one), what) for one, what in written]
     total = Summary()
     if written:
         database, account = written[0][0].claim.database, written[0][0].claim.account
         if note_code and any(one.result.base is not None and what.is_written for one, what in written):
             Account.objects.note_code(database, account)
-        history.write(lines, database)
+        left = [line for one, line, what in ended if what is not Settled.LEASE_LOST and history.leaves_line(one)]
+        history.write(left, database)
         asks.settle(written)
+        report.exchanges([(line, what) for _one, line, what in ended], database)
         for one, what in written:
             total += (operation or operation_of(one.claim)).report(one, what)
         total.wait = circuit_breaker.record(database, account, [one for one, _what in written], mode)

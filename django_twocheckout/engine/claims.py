@@ -48,10 +48,9 @@ SLACK_SECONDS = 30.0
 #: The longest chain: look up, find out what "not found" looks like, create, look up again, update.
 MOST_REQUESTS = 6
 
-_PUSHED = sorted(Customer.PUSHED_FIELDS)
 _READ = [
     "pk", "account", "lease", "sync_state", "failed_attempts", "customer_reference", "presence", "acknowledged",
-    "shown", "written", "pulled_at", *OWNED_BY_2CHECKOUT, *_PUSHED
+    "shown", "written", "pulled_at", *OWNED_BY_2CHECKOUT, *sorted(Customer.PUSHED_FIELDS)
 ]  # fmt: skip
 
 #: A row as ``values()`` reads it.
@@ -106,8 +105,9 @@ def _is_looked_up(claim: Claim) -> bool:
 
 
 def _with_another(claims: list[Claim]) -> list[Claim]:
-    """The claims, each with the reference of another customer that 2Checkout has, if a synced row has one."""
-    synced = Customer.objects.using(claims[0].database).filter(sync_state=SyncState.SYNCED, presence=Presence.THERE)
+    """The claims of one account, each with the reference of another customer there, if a synced row has one."""
+    account = Customer.objects.using(claims[0].database).filter(account=claims[0].account)
+    synced = account.filter(sync_state=SyncState.SYNCED, presence=Presence.THERE)
     known = dict(synced.exclude(customer_reference=None).order_by().values_list("pk", "customer_reference")[:2])
     others = [next((there for pk, there in known.items() if pk != claim.pk), None) for claim in claims]
     return [replace(claim, another=other) for claim, other in zip(claims, others, strict=True)]
@@ -169,7 +169,7 @@ def _lease(database: str, pks: Sequence[Key], leases: Leases, verb: Verb, second
     count = 0
     if verb is Verb.PUSH:
         # The database copies the values, so they need not be read first.
-        values = JSONArray(JSONObject(**{name: F(name) for name in _PUSHED}))
+        values = JSONArray(JSONObject(**{name: F(name) for name in sorted(Customer.shared_fields())}))
         # The lease first: MySQL evaluates the columns in their order, each with those before it as they are then.
         lease = Case(When(untried=True, then=Value(leases.untried)), default=Value(leases.clean))
         count = free.filter(in_doubt=[]).update_unmarked(lease=lease, untried=False, in_doubt=values, **columns)
@@ -185,7 +185,7 @@ def _read(customers: CustomerQuerySet, *names: str) -> Iterable[Row]:
 
 
 def _pushed_values(row: Row) -> ModelValues:
-    return RedactedDict({name: row[name] for name in _PUSHED})
+    return RedactedDict({name: row[name] for name in sorted(Customer.shared_fields())})
 
 
 def _as_claim(

@@ -14,7 +14,7 @@ from itertools import islice
 from ..client import TwoCheckoutClient
 from ..conf import conf
 from ..models import Account
-from . import circuit_breaker, rate_limit, reconcile
+from . import circuit_breaker, rate_limit, reconcile, report
 from .operations import PULL
 from .pool import Pool
 from .records import Claim, Decision, Finished, Mode, Result
@@ -66,6 +66,7 @@ def _collect(pool: Pool, database: str, account: str, mode: Mode) -> list[tuple[
     """The results so far. Closes the pool if they opened the circuit."""
     read = [(claim, result) for claim, result in pool.collect() if result is not None]
     if read:
+        report.fetched(database, account, [result for _claim, result in read])
         rate_limit.correct(database, account, [result for _claim, result in read])
         finished = [Finished(claim, result, Decision()) for claim, result in read]
         pool.closing |= circuit_breaker.record(database, account, finished, mode) is not None

@@ -116,7 +116,8 @@ def _fetch(claim: Claim, client: TwoCheckoutClient, result: Result) -> RemoteObj
             return found
         raise NotFound(UNKNOWN_THERE)
     try:
-        return RedactedDict(client.retrieve_customer(claim.reference, include_payment_data=claim.reads_cards))
+        cards = claim.reads_cards and "existing_cards" not in conf.EXCLUDE_FIELDS
+        return RedactedDict(client.retrieve_customer(claim.reference, include_payment_data=cards))
     except NotFound:
         result.presence = Presence.GONE
         raise

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
 
 from django.dispatch import Signal
 
 from .. import signals
 from ..exceptions import ActiveSubscription, CustomerBusy
-from ..models import Customer, Erasure, Presence, customers_marked, update_free
-from .records import Claim, Finished, Settled
+from ..models import Attempt, AttemptOutcome, Customer, Erasure, Presence, customers_marked, update_free
+from .records import Claim, Finished, Result, Settled
 from .retry import code_of
 from .summary import Summary
 
@@ -103,6 +104,43 @@ def _report_gone(one: Finished) -> None:
         facts = _facts("customer.gone", one)
         logger.warning("customer %s: gone at 2Checkout", one.claim.pk, extra=facts)
         send_signal(signals.customer_gone, one.claim)
+
+
+def exchanges(ended: Iterable[tuple[Attempt, Settled]], database: str) -> None:
+    """Tell the project's metrics of these exchanges, if it listens. Without its lease, a row is tried again."""
+    if not signals.exchange_finished.has_listeners(Customer):
+        return
+    for line, what in ended:
+        exchange(
+            database,
+            line.account,
+            line.verb,
+            AttemptOutcome.RETRY if what is Settled.LEASE_LOST else line.outcome,
+            http_status=line.http_status,
+            milliseconds=line.milliseconds,
+            requests=line.requests,
+        )
+
+
+def fetched(database: str, account: str, results: Iterable[Result]) -> None:
+    """Tell the project's metrics of these fetches of one account: each customer's is an exchange."""
+    for result in results:
+        exchange(
+            database,
+            account,
+            "fetch",
+            AttemptOutcome.FAILED if result.error else AttemptOutcome.DONE,
+            http_status=result.http_status,
+            milliseconds=round(result.seconds * 1000),
+            requests=result.requests,
+        )
+
+
+def exchange(database: str, account: str, verb: str, outcome: str, **facts: int | None) -> None:
+    """Tell the project's metrics of one exchange."""
+    signals.exchange_finished.send_robust(
+        sender=Customer, using=database, account=account, verb=str(verb), outcome=str(outcome), **facts
+    )
 
 
 def card_deleted(claim: Claim, not_pulled: Exception | None) -> None:

@@ -13,6 +13,15 @@ from ..exceptions import AnotherMerchantCode
 from ..models import Account, AccountState, read_clock
 
 
+def chosen_accounts(account: str | None) -> list[str]:
+    """This account alone, or all in the settings. Raises ConfigurationError for one that they do not have."""
+    if account is None:
+        return conf.aliases()
+    if account not in conf.aliases():
+        raise ConfigurationError(conf.no_account(account))
+    return [account]
+
+
 def current_account(database: str | None = None, account: str | None = None) -> AccountState | None:
     """The account now. Without a name: the first one that is stopped, or else the first one.
 
@@ -45,10 +54,10 @@ def resume(account: str | None = None, *, confirm: str | None = None, database: 
 
     *confirm*: the merchant code in the settings of the account. It confirms that customers which 2Checkout acknowledged
     under another code belong to it. Raises AnotherMerchantCode where such a confirmation is missing or differs, or
-    ConfigurationError for an account that the settings do not have, or have without a merchant code.
+    ConfigurationError for an account that the settings do not have.
     """
     database = database or router.db_for_write(Account)
-    accounts = conf.aliases() if account is None else [account]
+    accounts = chosen_accounts(account)
     if account is None and confirm is not None:
         accounts = [alias for alias in accounts if confirm == conf.of(alias).MERCHANT_CODE]
         if not accounts:

@@ -29,5 +29,8 @@ def account_link(customer: Customer, page: str = "payment_methods", language: st
     """
     checked_account_page(page)
     row = one.row_of(customer).get()
-    client = one.confirmed_client(one.database_of(customer), row.account)
-    return client.account_link(one.known_reference(row.customer_reference), page, language)
+    database = one.database_of(customer)
+    client = one.confirmed_client(database, row.account)
+    reference = one.known_reference(row.customer_reference)
+    with one.fetching(client, database, row.account):
+        return client.account_link(reference, page, language)

@@ -31,8 +31,8 @@ from ..models import (
     short_waits,
 )
 from ..redaction import RedactedDict, redact_frames, redacted_repr
-from ..wire import ATTRIBUTES, RemoteCustomer, parse, wire_names
-from .one import confirmed_client
+from ..wire import RemoteCustomer, parse, shared_attributes, wire_names
+from .one import confirmed_client, fetching
 
 logger = logging.getLogger("twocheckout")
 
@@ -121,7 +121,8 @@ def _fetch(reference: str, account: str, database: str) -> tuple[Found, _Cost]:
     reference, client = reference.strip(), confirmed_client(database, account)
     began, before = time.monotonic(), client.requests_sent
     try:
-        theirs = parse(client.retrieve_customer(reference))
+        with fetching(client, database, account):
+            theirs = parse(client.retrieve_customer(reference))
     finally:
         rate_limit.reserve(database, account, client.requests_sent - before)
     if "ExternalCustomerReference" in theirs.unreadable:  # else the row would push a new one over it
@@ -154,7 +155,7 @@ def _row(theirs: RemoteCustomer, account: str, database: str) -> Customer | None
 def _insert(found: Found, account: str, database: str) -> Customer:
     """Write the row. The database keeps both references unique, so two workers at once write one row."""
     theirs = found.theirs
-    acknowledged = RedactedDict(dict.fromkeys(Customer.PUSHED_FIELDS, "") | theirs.shared)
+    acknowledged = RedactedDict(dict.fromkeys(Customer.shared_fields(), "") | theirs.shared)
     values: RedactedDict[str, str | None] = RedactedDict({name: value for name, value in acknowledged.items() if value})
     values.setdefault("external_customer_reference", None)  # or the row would get one, as any new row does
     customer = Customer(
@@ -163,7 +164,7 @@ def _insert(found: Found, account: str, database: str) -> Customer:
         **values,
         **theirs.owned,
         acknowledged=acknowledged,
-        written=dict.fromkeys(ATTRIBUTES.values()),  # adopted, and not written by us
+        written=dict.fromkeys(shared_attributes().values()),  # adopted, and not written by us
         pulled_at=timezone.now(),
     )
     try:

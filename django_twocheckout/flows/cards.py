@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..client import TwoCheckoutClient
+from ..conf import conf
 from ..engine import circuit_breaker, claims, history, reconcile, report
 from ..engine.batch import run_one
 from ..engine.card_tokens import cards_of, with_tokens
 from ..engine.guard import run_guarded
 from ..engine.operations import PULL
-from ..engine.records import Claim, Result
+from ..engine.records import Claim, Result, Settled
 from ..engine.sources import released_on_error
 from ..exceptions import NotFound, TwoCheckoutError, UnreadableAnswer
 from ..models import Customer, Source, Verb
@@ -34,9 +35,11 @@ def cards(customer: Customer) -> list[Card]:
     another TwoCheckoutError, or ConfigurationError.
     """
     row = one.row_of(customer).get()
-    client = one.confirmed_client(one.database_of(customer), row.account)
+    database = one.database_of(customer)
+    client = one.confirmed_client(database, row.account)
     reference = one.known_reference(row.customer_reference)
-    return with_tokens(client, reference, client.retrieve_customer(reference, include_payment_data=True), row)
+    with one.fetching(client, database, row.account):
+        return with_tokens(client, reference, client.retrieve_customer(reference, include_payment_data=True), row)
 
 
 @redact_frames
@@ -71,7 +74,9 @@ def delete_card(
         return result
 
     deleted = run_guarded(delete, claim, client)
-    history.write([history.deletion(claim, deleted, card)], claim.database)
+    line = history.deletion(claim, deleted, card)
+    history.write([line], claim.database)
+    report.exchanges([(line, Settled.WRITTEN)], claim.database)
     if deleted.error:
         claims.release([claim])
         report.missed_wakeup(claim)
@@ -86,7 +91,7 @@ def delete_card(
 def _pull_after_deletion(claim: Claim, client: TwoCheckoutClient) -> Result:
     """As any pull, but a list without cards counts: the last one was just deleted."""
     result = reconcile.pull(claim, client)
-    if result.remote is not None:
+    if result.remote is not None and "existing_cards" not in conf.EXCLUDE_FIELDS:
         result.remote.owned.setdefault("existing_cards", [])
     return result
 

@@ -77,9 +77,11 @@ def compare(customer: Customer, *, ask: bool = True) -> list[Difference]:
         raise Customer.DoesNotExist
     if not ask:
         return _differences(claim, None)
-    result = reconcile.compare(claim, one.confirmed_client(claim.database, claim.account))
-    if result.error:
-        raise result.error
+    client = one.confirmed_client(claim.database, claim.account)
+    with one.fetching(client, claim.database, claim.account):
+        result = reconcile.compare(claim, client)
+        if result.error:
+            raise result.error
     return _differences(claim, result.merged)
 
 

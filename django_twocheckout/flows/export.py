@@ -58,8 +58,9 @@ def _remote(row: Customer, database: str) -> tuple[dict[str, Any] | None, list[d
         reference = one.known_reference(row.customer_reference)
         before = client.requests_sent
         try:
-            information = RedactedDict(client.retrieve_customer(reference, include_payment_data=True))
-            cards = with_tokens(client, reference, information, row)
+            with one.fetching(client, database, row.account):
+                information = RedactedDict(client.retrieve_customer(reference, include_payment_data=True))
+                cards = with_tokens(client, reference, information, row)
         finally:
             rate_limit.reserve(database, row.account, client.requests_sent - before)
     except TwoCheckoutError as error:

@@ -24,7 +24,7 @@ from ..engine.retry import backoff, is_account_failure
 from ..exceptions import TransientError, UnreadableAnswer
 from ..models import Account, Customer, Erasure, Source, Verb, update_free
 from ..redaction import RedactedDict, redacted_repr
-from ..wire import ATTRIBUTES
+from ..wire import shared_attributes
 from . import one
 from .references import keys_of, rows_with
 
@@ -172,7 +172,8 @@ class Import:
     def _page(self, dates: Mapping[str, str], number: int) -> tuple[Sequence[Mapping[str, object]], int | None]:
         for tries in range(1, TRIES + 1):
             try:
-                return self.client.search_subscriptions(number, PAGE, **dates)
+                with one.fetching(self.client, self.database, self.account):
+                    return self.client.search_subscriptions(number, PAGE, **dates)
             except TransientError as error:
                 wait = backoff(error, tries)
                 if tries == TRIES or wait > PATIENCE:
@@ -281,12 +282,12 @@ def _reference(item: Mapping[str, object]) -> Reference:
 
 def _new(account: str, found: Reference) -> Customer:
     """A row known by its references alone. It agrees with 2Checkout until its first pull, so nothing is pushed."""
-    acknowledged = RedactedDict(dict.fromkeys(Customer.PUSHED_FIELDS, ""))
+    acknowledged = RedactedDict(dict.fromkeys(Customer.shared_fields(), ""))
     acknowledged["external_customer_reference"] = found.external
     return Customer(
         account=account,
         customer_reference=found.internal,
         external_customer_reference=found.external or None,
         acknowledged=acknowledged,
-        written=dict.fromkeys(ATTRIBUTES.values()),  # adopted, and not written by us
+        written=dict.fromkeys(shared_attributes().values()),  # adopted, and not written by us
     )

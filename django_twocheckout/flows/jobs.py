@@ -119,6 +119,12 @@ def failures(job: Job, most: int) -> list[Failure]:
     return [Failure(pk, reason, outcome == AskOutcome.OPEN) for pk, reason, outcome in rows]
 
 
+def accounts_left(job: Job) -> set[str]:
+    """The accounts of the customers that are not done yet."""
+    left = _items(job).filter(outcome=AskOutcome.OPEN).order_by()
+    return set(left.values_list("account", flat=True).distinct())
+
+
 def reaches_beyond(job: Job, customers: QuerySet[Customer]) -> bool:
     """Whether this job has a customer who is not among these."""
     among = customers.using(job._state.db).order_by().filter(pk=OuterRef("customer"))

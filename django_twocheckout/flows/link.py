@@ -91,7 +91,8 @@ def _require_gone(claim: Claim, client: TwoCheckoutClient) -> None:
     if claim.reference is None:
         return
     try:
-        client.retrieve_customer(claim.reference)
+        with one.fetching(client, claim.database, claim.account):
+            client.retrieve_customer(claim.reference)
     except NotFound:
         return
     raise RequestRejected(_STILL_THERE)

@@ -15,6 +15,7 @@ from ..engine.records import Claim, Key, Operation
 from ..engine.sources import GivenRows, KeySource
 from ..engine.summary import Summary
 from ..models import CustomerQuerySet, Source, Verb
+from .account import chosen_accounts
 from .one import customers_in
 
 __all__ = ["KeySource", "OnBacklog", "OnSettled", "in_turn", "run_each"]
@@ -87,19 +88,22 @@ def _run_account(
             return total
 
 
-def in_turn(run: Callable[..., Summary], *, limit: int | None, seconds: float | None) -> Summary:
+def in_turn(
+    run: Callable[..., Summary], *, limit: int | None, seconds: float | None, account: str | None = None
+) -> Summary:
     """Run each configured account, with its share of the time that is left, up to so many rows together.
 
-    *run* takes the account, and its own *limit* and *seconds*. Another account comes first each time.
+    *run* takes the account, and its own *limit* and *seconds*. Another account comes first each time. *account*: only
+    this one. Raises ConfigurationError for one that the settings do not have.
     """
-    accounts, began, total = conf.aliases(), time.monotonic(), Summary()
+    accounts, began, total = chosen_accounts(account), time.monotonic(), Summary()
     first = random.randrange(len(accounts))
-    for number, account in enumerate(accounts[first:] + accounts[:first]):
+    for number, alias in enumerate(accounts[first:] + accounts[:first]):
         rows = None if limit is None else limit - total.tried
         if rows is not None and rows < 1:
             total.more = True
             break
         left = None if seconds is None else max(began + seconds - time.monotonic(), 0.0)
         share = None if left is None else left / (len(accounts) - number)
-        total = total.beside(account, run(account, limit=rows, seconds=share))
+        total = total.beside(alias, run(alias, limit=rows, seconds=share))
     return total

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -111,10 +111,12 @@ def last_received(database: str, account: str) -> datetime | None:
     return genuine.filter(account=account).order_by("-pk").values_list("received_at", flat=True).first()
 
 
-def add_unknown(database: str, *, limit: int | None = None, seconds: float | None = None) -> None:
-    """Fetch the customers to be added, and make rows of them. Ends early if 2Checkout gives no answer."""
+def add_unknown(
+    database: str, accounts: Sequence[str], *, limit: int | None = None, seconds: float | None = None
+) -> None:
+    """Fetch these accounts' customers to be added, and make rows of them. Ends early if 2Checkout gives no answer."""
     until = time.monotonic() + min(ADD_SECONDS, ADD_SECONDS if seconds is None else seconds)
-    for account in conf.aliases():
+    for account in accounts:
         by_reference: dict[tuple[str, str], list[Notification]] = defaultdict(list)
         waiting = Notification.objects.using(database).filter(outcome=NotificationOutcome.TO_ADD, account=account)
         for one in waiting.order_by("pk")[:PORTION]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.db import router
 
 from ..client import TwoCheckoutClient
-from ..engine import circuit_breaker, claims
+from ..engine import circuit_breaker, claims, report
 from ..engine.clients import current_client
 from ..engine.reconcile import UNKNOWN_THERE
 from ..engine.records import Claim
 from ..engine.sources import released_on_error
 from ..exceptions import BeingErased, CustomerBusy, NotFound
-from ..models import Customer, CustomerQuerySet, Source, Verb
+from ..models import AttemptOutcome, Customer, CustomerQuerySet, Source, Verb
 
 
 def customers_in(database: str | None) -> CustomerQuerySet:
@@ -50,6 +54,26 @@ def confirmed_client(database: str, account: str) -> TwoCheckoutClient:
     client = current_client(account)
     circuit_breaker.confirmed_state(database, account)
     return client
+
+
+@contextmanager
+def fetching(client: TwoCheckoutClient, database: str, account: str) -> Iterator[None]:
+    """Report the requests of this block as one fetch. An error of the block means that it failed."""
+    began, before, outcome = time.monotonic(), client.requests_sent, AttemptOutcome.FAILED
+    try:
+        yield
+        outcome = AttemptOutcome.DONE
+    finally:
+        sent = client.requests_sent - before
+        report.exchange(
+            database,
+            account,
+            "fetch",
+            outcome,
+            http_status=client.last_status if sent else None,
+            milliseconds=round((time.monotonic() - began) * 1000),
+            requests=sent,
+        )
 
 
 def claim_or_busy(customer: Customer, verb: Verb, source: Source, user: object) -> tuple[Claim, TwoCheckoutClient]:

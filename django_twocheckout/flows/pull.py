@@ -88,21 +88,28 @@ def ask_pulls(pks: Iterable[Key], *, database: str | None = None, source: Source
 
 
 def pull_asked(
-    source: Source, *, database: str | None = None, limit: int | None = None, on_settled: OnSettled = None
+    source: Source,
+    *,
+    database: str | None = None,
+    account: str | None = None,
+    limit: int | None = None,
+    on_settled: OnSettled = None,
 ) -> Summary:
-    """Do the pulls that *source* asked for and that are due. Raises ConfigurationError, or SendingDisabled."""
+    """Do the pulls that *source* asked for and that are due. *account*: only in this one.
+
+    Raises ConfigurationError, or SendingDisabled.
+    """
     customers = one.customers_in(database)
 
     def run(account: str, *, limit: int | None, seconds: float | None) -> Summary:
         rows, client = AskedPulls(customers, account, source), current_client(account)
         return Batch(rows, client, customers.db, account, limit=limit, seconds=seconds, on_settled=on_settled).run()
 
-    return in_turn(run, limit=limit, seconds=None)
+    return in_turn(run, limit=limit, seconds=None, account=account)
 
 
-def not_pulled(database: str | None = None) -> CustomerQuerySet:
-    """The customers whose last pull that was asked for failed for good."""
-    customers = one.customers_in(database)
+def not_pulled(customers: CustomerQuerySet) -> CustomerQuerySet:
+    """Those of the customers whose last pull that was asked for failed for good."""
     failed = Ask.objects.using(customers.db).filter(verb=Verb.PULL, outcome=AskOutcome.FAILED)
     return customers.filter(pk__in=failed.values("customer"))
 
@@ -123,13 +130,12 @@ def ask_stale(seconds: float, every: float, *, database: str | None = None) -> i
     known = customers.exclude(customer_reference=None).filter(presence=Presence.THERE)
     share = math.ceil(known.count() * min(every / seconds, 1.0))
     # What failed for good waits for a person, and must not keep the others from their turn.
-    turn = known.exclude(pk__in=not_pulled(customers.db).values("pk"))
+    turn = known.exclude(pk__in=not_pulled(customers).values("pk"))
     turn = turn.order_by(F("pulled_at").asc(nulls_first=True), "pk")
     return ask_pulls(list(turn.values_list("pk", flat=True)[:share]), database=customers.db, source=Source.SWEEP)
 
 
-def asked_pulls(source: Source, database: str | None = None) -> CustomerQuerySet:
-    """The customers with a pull to come that *source* asked for."""
-    customers = one.customers_in(database)
+def asked_pulls(source: Source, customers: CustomerQuerySet) -> CustomerQuerySet:
+    """Those of the customers with a pull to come that *source* asked for."""
     asked = Ask.objects.using(customers.db).filter(verb=Verb.PULL, source=source, due_at__isnull=False)
     return customers.filter(pk__in=asked.values("customer"))

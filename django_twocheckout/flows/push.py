@@ -85,6 +85,7 @@ def run_due(
     customers: CustomerQuerySet,
     *,
     first: Key | None = None,
+    account: str | None = None,
     source: Source | None = None,
     limit: int | None = None,
     seconds: float | None = None,
@@ -93,12 +94,12 @@ def run_due(
 ) -> Summary:
     """Do what is due in each account: push the due rows, the *first* one before all others, then what was asked for.
 
-    Sends nothing if ENABLED is False.
+    *account*: only in this one. Sends nothing if ENABLED is False.
     """
     if sending_is_off():
         return Summary()
     run = partial(_run_account, customers, first, source, on_backlog=on_backlog, on_settled=on_settled)
-    return in_turn(run, limit=limit, seconds=seconds)
+    return in_turn(run, limit=limit, seconds=seconds, account=account)
 
 
 def _run_account(
@@ -123,10 +124,9 @@ def _due_in(customers: CustomerQuerySet, account: str) -> float | None:
     return sooner(push, asks.due_in(customers.db, account))
 
 
-def unmarked_changes(database: str | None = None) -> Iterator[Key]:
+def unmarked_changes(customers: CustomerQuerySet) -> Iterator[Key]:
     """The keys of synced rows with values that 2Checkout never acknowledged, for example after raw SQL."""
-    last, synced = None, one.customers_in(database).filter(sync_state=SyncState.SYNCED, erased=False)
-    synced = synced.order_by("pk")
+    last, synced = None, customers.filter(sync_state=SyncState.SYNCED, erased=False).order_by("pk")
     names = ["pk", "acknowledged", *Customer.PUSHED_FIELDS]
     while rows := list((synced if last is None else synced.filter(pk__gt=last)).values(*names)[:PORTION]):
         for row in rows:

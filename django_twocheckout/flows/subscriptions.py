@@ -7,6 +7,7 @@ https://docs.2checkout.com/api-reference/reference/subscription
 
 from __future__ import annotations
 
+from ..client import TwoCheckoutClient
 from ..exceptions import UnreadableAnswer
 from ..models import Customer
 from ..redaction import redact_frames
@@ -33,8 +34,14 @@ def subscriptions(customer: Customer) -> list[Subscription]:
     https://docs.2checkout.com/api-reference/reference/subscription
     """
     row = one.row_of(customer).get()
-    client = one.confirmed_client(one.database_of(customer), row.account)
+    database = one.database_of(customer)
+    client = one.confirmed_client(database, row.account)
     reference = one.known_reference(row.customer_reference)
+    with one.fetching(client, database, row.account):
+        return _fetch(client, reference)
+
+
+def _fetch(client: TwoCheckoutClient, reference: str) -> list[Subscription]:
     found: dict[str, Subscription] = {}
     for page in range(1, MOST_PAGES + 1):
         items, count = client.search_subscriptions(page, PAGE, AvangateCustomerReference=reference)

@@ -11,13 +11,13 @@ from datetime import timedelta
 from django.db import router
 from django.db.models import Q
 
-from ..conf import conf
 from ..engine import history
 from ..engine.repair import repair
 from ..engine.summary import Summary
 from ..mirrors.portions import apply_due
 from ..models import Account, Source, update_free
 from . import erase, jobs, notifications_sweep, unknown
+from .account import chosen_accounts
 from .many import OnBacklog, OnSettled
 from .one import customers_in
 from .push import run_due
@@ -26,6 +26,7 @@ from .push import run_due
 def sweep(
     limit: int | None = None,
     *,
+    account: str | None = None,
     database: str | None = None,
     source: Source = Source.SWEEP,
     seconds: float | None = None,
@@ -38,25 +39,33 @@ def sweep(
     IMPORT_UNKNOWN adds come last.
 
     Ends early if 2Checkout gives no answer, if RATE_LIMIT is reached, or after *seconds*. The other rows stay due. Also
-    deletes old history and jobs. *on_backlog*: called once if there is work for another worker. *on_settled*: called
-    now and then with the settled rows. Raises ConfigurationError, or RuntimeError inside a transaction.
+    deletes old history and jobs. *account*: send requests for this one alone. *on_backlog*: called once if there is
+    work for another worker. *on_settled*: called now and then with the settled rows. Raises ConfigurationError, also
+    for an account that the settings do not have, or RuntimeError inside a transaction.
     """
-    customers, began = customers_in(database), time.monotonic()
+    customers, began, accounts = customers_in(database), time.monotonic(), chosen_accounts(account)
     repair(customers.db)
     if notified := notifications_sweep.has_work(customers.db):
         notifications_sweep.apply(customers.db)
     apply_due(customers.db, seconds=None if seconds is None else seconds / 2)
     summary = run_due(
-        customers, source=source, limit=limit, seconds=seconds, on_backlog=on_backlog, on_settled=on_settled
+        customers,
+        account=account,
+        source=source,
+        limit=limit,
+        seconds=seconds,
+        on_backlog=on_backlog,
+        on_settled=on_settled,
     )
     if notified:
         notifications_sweep.add_unknown(
             customers.db,
+            accounts,
             limit=None if limit is None else max(limit - summary.tried, 0),
             seconds=None if seconds is None else began + seconds - time.monotonic(),
         )
-    for account in conf.aliases():
-        Account.objects.note_sweep(customers.db, account)
+    for alias in accounts:
+        Account.objects.note_sweep(customers.db, alias)
     unknown.tell(customers)
     erase.repair(customers.db)
     history.purge(customers.db)

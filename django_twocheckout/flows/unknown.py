@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from ..conf import conf
 from ..engine.database import lock_free
-from ..models import CustomerQuerySet, SyncState
+from ..models import Customer, CustomerQuerySet, SyncState
 
 #: The code on these rows.
 UNKNOWN_ACCOUNT = "UnknownAccount"
@@ -26,7 +27,7 @@ def tell(customers: CustomerQuerySet) -> None:
     for account in accounts_of(customers):
         if account in configured:
             continue
-        words = f"The settings have no account {account!r}, so this customer waits."
+        words = f"The settings have no account {account!r}, so nothing is sent for this customer."
         rows = customers.filter(account=account, sync_state=SyncState.PENDING).unclaimed()
         untold = rows.exclude(error_code=UNKNOWN_ACCOUNT)
         with transaction.atomic(using=customers.db):
@@ -34,7 +35,7 @@ def tell(customers: CustomerQuerySet) -> None:
             untold.filter(pk__in=pks).update_unmarked(sync_error=words, error_code=UNKNOWN_ACCOUNT)
 
 
-def accounts_of(customers: CustomerQuerySet) -> Iterator[str]:
+def accounts_of(customers: QuerySet[Customer]) -> Iterator[str]:
     """The accounts of all rows. One short look into the index for each of them."""
     last = ""
     while found := customers.filter(account__gt=last).order_by("account").values_list("account", flat=True).first():

@@ -26,15 +26,23 @@ class Found:
     __repr__ = redacted_repr
 
 
-def verify(*, database: str | None = None, limit: int | None = None, seconds: float | None = None) -> Found:
+def verify(
+    *,
+    database: str | None = None,
+    account: str | None = None,
+    limit: int | None = None,
+    seconds: float | None = None,
+) -> Found:
     """Look through all synced customers, then all objects of mirrored models. What differs is made pending.
 
-    *limit*: the most customers to be found. *seconds*: stop after so long; the next run begins anew. Reads every row
-    once.
+    *account*: only the customers of this one. *limit*: the most customers to be found. *seconds*: stop after so long;
+    the next run begins anew. Reads every row once.
     """
     customers, began = customers_in(database), time.monotonic()
+    if account is not None:
+        customers = customers.filter(account=account)
     found = 0
-    for pk in islice(unmarked_changes(database), limit):
+    for pk in islice(unmarked_changes(customers), limit):
         found += customers.filter(pk=pk).mark_pending()
         if seconds is not None and time.monotonic() - began > seconds:
             break

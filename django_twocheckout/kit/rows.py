@@ -41,7 +41,7 @@ def synced_customer(vendor: FakeTwoCheckout | None = None, **values: Any) -> Cus
     have, and a customer that 2Checkout never acknowledged is pending.
     """
     customer = Customer(**customer_values(**values))
-    known = {name: getattr(customer, name) for name in Customer.PUSHED_FIELDS}
+    known = {name: getattr(customer, name) for name in Customer.shared_fields()}
     if not customer.customer_reference:
         reference = vendor.add_customer(**to_wire(known)) if vendor else str(next(_references))
         customer.customer_reference = reference

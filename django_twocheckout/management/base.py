@@ -13,10 +13,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from .. import sync
-from ..conf import DEFAULT_ACCOUNT, conf
+from ..conf import DEFAULT_ACCOUNT, ConfigurationError, conf
 from ..dispatch import Key
 from ..exceptions import AnotherMerchantCode, SendingDisabled
-from ..flows.account import current_accounts
+from ..flows.account import chosen_accounts, current_accounts
 from ..flows.references import keys_of
 from ..models import AccountState, Customer, CustomerQuerySet
 
@@ -44,12 +44,15 @@ class RowsCommand(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="Say what would be done, and do nothing.")
         parser.add_argument("--json", action="store_true", help="Print the result as JSON.")
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The database's alias.")
+        add_account_argument(parser)
 
     def handle(self, *args: object, **options: Any) -> None:
         if options["limit"] is not None and not 0 < options["limit"] <= MOST:
             raise CommandError("--limit must be above 0, and no more than a billion.")
         if options["database"] not in connections:
             raise CommandError(f"There is no database {options['database']!r}.")
+        if options["account"] is not None:
+            check_account(options["account"])
         if not options["dry_run"] and not conf.ENABLED:
             raise CommandError(SendingDisabled().words)
         self.options = options
@@ -58,8 +61,11 @@ class RowsCommand(BaseCommand):
         #: Lines of a file that were left out.
         self.refused = 0
         self.database: str = options["database"]
+        #: None for all.
+        self.account: str | None = options["account"]
+        customers = Customer.objects.using(self.database)
         try:
-            self.run(Customer.objects.using(self.database))
+            self.run(customers if self.account is None else customers.filter(account=self.account))
         except KeyboardInterrupt:
             if self.shows_progress:
                 self.stderr.write("\n", ending="")  # the bar's line ends here
@@ -79,7 +85,8 @@ class RowsCommand(BaseCommand):
         found: dict[str, list[Key]] = {one: [pk] for one, pk in pks.items() if pk in existing}
         found |= keys_of(customers, [one for one in given if one not in found])
         if missing := [one for one in given if one not in found]:
-            raise CommandError(f"There is no customer {', '.join(missing)}.")
+            where = "" if self.account is None else f" of the account {self.account!r}"
+            raise CommandError(f"There is no customer {', '.join(missing)}{where}.")
         return [pk for one in given for pk in found[one]]
 
     def work(self, customers: CustomerQuerySet, act: Callable[..., sync.Summary]) -> None:
@@ -128,23 +135,21 @@ class RowsCommand(BaseCommand):
 
     def _stopped(self) -> dict[str, AccountState]:
         """The accounts that are paused right now, or wait for a person."""
-        states = current_accounts(self.database)
+        states = current_accounts(self.database, None if self.account is None else [self.account])
         return {state.alias: state for state in states if state.is_open or state.code_differs}
 
     def _report(self, total: sync.Summary) -> None:
-        paused, failures = next(iter(self._stopped().values()), None), dict(sorted(total.codes.items()))
-        reason = None if paused is None else AnotherMerchantCode().words if paused.code_differs else paused.reason
+        stopped, failures = self._stopped(), dict(sorted(total.codes.items()))
+        reasons = map(_reason, stopped.values())
         if self.options["json"]:
             result = {"done": total.pushed, "failed": total.failed, "waiting": total.waiting, "failures": failures}
-            self.stdout.write(json.dumps({**self.facts, **result, "paused": reason}))
+            self.stdout.write(json.dumps({**self.facts, **result, "paused": next(reasons, None)}))
         else:
             self.say(f"{self.done} {total.pushed}. Failed: {total.failed}. To be retried: {total.waiting}.")
             for code, count in failures.items():
                 self.say(f"  {code}: {count}")
-        if paused and paused.code_differs:
-            raise CommandError(f"{reason} {how_to_confirm(paused.alias)}")
-        if paused and paused.open_until:
-            raise CommandError(f"{paused_words(paused.alias, paused.open_until)} {paused.reason}")
+        if stopped:
+            raise CommandError("\n".join(map(_stopped_words, stopped.values())))
         if total.failed:
             raise CommandError(f"{counted(total.failed, 'customer')} {self.failed}")
         if self.refused:
@@ -182,6 +187,28 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def add_account_argument(parser: CommandParser) -> None:
+    parser.add_argument("--account", metavar="NAME", help="Only this merchant account, by its name in the settings.")
+
+
+def check_account(account: str) -> None:
+    """Raise CommandError for an account that the settings do not have."""
+    try:
+        chosen_accounts(account)
+    except ConfigurationError as error:
+        raise CommandError(str(error)) from None
+
+
+def _reason(state: AccountState) -> str:
+    return AnotherMerchantCode().words if state.code_differs else state.reason
+
+
+def _stopped_words(state: AccountState) -> str:
+    if state.code_differs or not state.open_until:
+        return f"{_reason(state)} {how_to_confirm(state.alias)}"
+    return f"{paused_words(state.alias, state.open_until)} {state.reason}"
+
+
 def how_to_confirm(account: str) -> str:
     """The words of the commands for an account with another merchant code. Those of the error come first."""
     return f"If they belong to it: manage.py twocheckout_status --account {account} --resume --confirm CODE"
@@ -189,8 +216,17 @@ def how_to_confirm(account: str) -> str:
 
 def paused_words(account: str, until: datetime) -> str:
     """The words of the commands for a pause. The reason follows."""
-    name = "" if account == DEFAULT_ACCOUNT else f" {account!r}"
-    return f"The account{name} is paused until {f'{until:%Y-%m-%d %H:%M:%S %Z}'.strip()}:"
+    return f"The account{_name(account)} is paused until {f'{until:%Y-%m-%d %H:%M:%S %Z}'.strip()}:"
+
+
+def tried_words(account: str) -> str:
+    """The words of the commands for a pause that is over, until a worker has tried. The reason follows."""
+    return f"The account{_name(account)} is to be tried again after:"
+
+
+def _name(account: str) -> str:
+    """The account's name after a word, where there are several."""
+    return "" if conf.aliases() == [DEFAULT_ACCOUNT] else f" {account!r}"
 
 
 def keys(customers: CustomerQuerySet) -> Iterator[Key]:

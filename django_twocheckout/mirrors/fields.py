@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from django.core.exceptions import ValidationError
 
+from ..conf import conf
 from ..models import Customer
 from ..models.validators import validate_storable
 from ..redaction import RedactedDict
@@ -49,13 +50,15 @@ class FieldsRefused(Exception):
 def cleaned(fields: object) -> dict[str, str]:
     """The values in the row's spelling. Raises FieldsRefused for a wrong name, or for what no row can hold.
 
-    What 2Checkout would refuse is no error here: the customer's row says so after its push.
+    What 2Checkout would refuse is no error here: the customer's row says so after its push. The fields of the setting
+    EXCLUDE_FIELDS are left out.
     """
     if not isinstance(fields, Mapping):
         raise FieldsRefused("It must return a dictionary of a customer's fields, or None")
     if not NAMES.issuperset(fields):
         raise FieldsRefused("It returned a field that is none of CustomerFields")
-    values = ((name, _text(name, value)) for name, value in fields.items())
+    excluded = conf.EXCLUDE_FIELDS
+    values = ((name, _text(name, value)) for name, value in fields.items() if name not in excluded)
     return RedactedDict((name, value) for name, value in values if value or name not in _NOT_BLANK)
 
 

@@ -255,18 +255,32 @@ class Customer(Information):
         except ValidationError as refusal:
             raise ValidationError(by_reference(refusal.error_dict)) from None
 
+    @property
+    def stays_in_its_account(self) -> bool:
+        """Whether 2Checkout knows the customer, or may know it, as far as this instance has it."""
+        return bool(self.customer_reference or self.acknowledged or self.in_doubt)
+
+    def is_moved_though_known(self) -> bool:
+        """Whether the instance has another account than its row, and the row has to stay. By the row as it is now."""
+        rows = Customer.objects.using(router.db_for_write(type(self), instance=self))
+        return rows.filter(pk=self.row_key).maybe_known().exclude(account=self.account).exists()
+
+    def clean(self) -> None:
+        super().clean()
+        if self.row_memory and "account" in self.changed_fields() and self.is_moved_though_known():
+            raise ValidationError(AccountIsFixed.words, code="account_is_fixed")
+
     def before_update(self, names: Collection[str], *, asked: bool) -> dict[str, object]:
-        """Mark the row as pending if a pushed field is written, or if the row had failed.
+        """Mark the row as pending if a pushed field or its account is written, or if the row had failed.
 
         Raises AccountIsFixed for a move of a row that 2Checkout may know, and BeingErased for a row that is erased.
         """
-        if "account" in names:
-            rows = Customer.objects.using(router.db_for_write(type(self), instance=self))
-            if rows.filter(pk=self.row_key).maybe_known().exclude(account=self.account).exists():
-                raise AccountIsFixed
+        if "account" in names and self.is_moved_though_known():
+            raise AccountIsFixed
         if self.erased and not self.PUSHED_FIELDS.isdisjoint(names):
             raise BeingErased
-        if self.PUSHED_FIELDS.isdisjoint(names) and (asked or self.sync_state != SyncState.FAILED):
+        pushed = self.shared_fields() | self.FIXED_FIELDS
+        if pushed.isdisjoint(names) and (asked or self.sync_state != SyncState.FAILED):
             return {}
         values = {**mark(names), **self.written_beside}
         if "external_customer_reference" in names:
@@ -306,8 +320,8 @@ class Customer(Information):
         """The state of a new row, whatever it brings: synced if 2Checkout acknowledged these very values."""
         self.assign(**mark(), failing_since=None, lease="", lease_expires_at=None)
         if self.customer_reference and self.presence == Presence.THERE and not self.in_doubt:
-            known = {name: value or "" for name, value in self.acknowledged.items()}
-            if known == {name: getattr(self, name) or "" for name in self.PUSHED_FIELDS}:
+            known, ours = self.acknowledged, self.shared_fields()
+            if ours <= known.keys() and all((known[name] or "") == (getattr(self, name) or "") for name in ours):
                 self.sync_state = SyncState.SYNCED
         if self.erased:
             self.sync_state = SyncState.SYNCED
@@ -322,7 +336,7 @@ class Customer(Information):
             log_erased()
             self.assign(**{name: row[name] for name in self.PUSHED_FIELDS})
             return None
-        changed = {name for name in self.PUSHED_FIELDS if (row[name] or "") != (getattr(self, name) or "")}
+        changed = {name for name in self.shared_fields() if (row[name] or "") != (getattr(self, name) or "")}
         if changed:
             self.assign(**mark(changed))
         return None

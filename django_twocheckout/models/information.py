@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ..conf import conf
 from .dirty_fields import DirtyFields
 from .fields import CountryField, LanguageField
 from .references import fresh_reference
@@ -117,8 +118,18 @@ class Information(DirtyFields):
     #: Required by 2Checkout: https://docs.2checkout.com/soap-api-reference/soap-api-6.0/api-requests/customer
     REQUIRED_FIELDS = ("first_name", "last_name", "address1", "city", "zip", "country_code", "email")
 
+    #: Written by 2Checkout alone.
+    OWNED_FIELDS = frozenset("enabled trial existing_cards credit_limit credit_remaining credit_currency".split())
+    #: What the setting EXCLUDE_FIELDS may name.
+    EXCLUDABLE_FIELDS = (PUSHED_FIELDS | OWNED_FIELDS) - {*REQUIRED_FIELDS, "external_customer_reference"}
+
     class Meta:
         abstract = True
+
+    @classmethod
+    def shared_fields(cls) -> frozenset[str]:
+        """Names of the fields that both sides write: without those of the setting EXCLUDE_FIELDS."""
+        return cls.PUSHED_FIELDS.difference(conf.EXCLUDE_FIELDS)
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.company or self.reference
@@ -133,7 +144,7 @@ class Information(DirtyFields):
         before = self.row_memory.value_of("external_customer_reference") if self.row_memory else None
         if before and not self.external_customer_reference:
             raise ValidationError({"external_customer_reference": models.Field.default_error_messages["blank"]})
-        if self.fiscal_code and not self.company:
+        if self.fiscal_code and not self.company and "fiscal_code" in self.shared_fields():
             raise ValidationError({"company": _("2Checkout needs the company's name when there is a fiscal code.")})
 
 

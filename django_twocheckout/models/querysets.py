@@ -83,7 +83,7 @@ def log_erased() -> None:
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
     def update(self, **values: object) -> int:
-        """Update the rows. With a pushed field among *values*, mark them as pending in the same statement.
+        """Update the rows. With a pushed field or the account among *values*, mark them in the same statement.
 
         Leaves out the engine's bookkeeping, and the rows that are being erased. Returns the number of rows, 0 if
         nothing else is to be written. Raises AccountIsFixed for a move of rows that 2Checkout may know.
@@ -94,14 +94,16 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
             return 0
         if "account" in values:
             self._refuse_moves(values["account"])
-        if self.model.PUSHED_FIELDS.isdisjoint(values):
+        marked = "account" in values or not self.model.shared_fields().isdisjoint(values)
+        if not marked and self.model.PUSHED_FIELDS.isdisjoint(values):
             return super().update(**values)
         if values.get("external_customer_reference") == "":
             values["external_customer_reference"] = None  # unique, so never blank
-        count = super(CustomerQuerySet, self.filter(erased=False)).update(**(values | mark(values)))
-        if count:
+        marks = mark(values) if marked else {}
+        count = super(CustomerQuerySet, self.filter(erased=False)).update(**(values | marks))
+        if count and marked:
             self._send_marked()
-        elif self.filter(erased=True).exists():
+        elif not count and self.filter(erased=True).exists():
             log_erased()
         return count
 
@@ -126,7 +128,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
             # The account of a row that is there stays: 2Checkout may know it.
             update_fields = self._writable(update_fields, fixed={"account"}) or ["saved_at"]
         written = update_fields or ()
-        marks = mark(written) if update_conflicts and not self.model.PUSHED_FIELDS.isdisjoint(written) else {}
+        marks = mark(written) if update_conflicts and not self.model.shared_fields().isdisjoint(written) else {}
         if marks:
             update_fields = [*dict.fromkeys([*(update_fields or ()), *marks])]
         for customer in objs:

@@ -1,7 +1,15 @@
 """The wire format between the row and the client: CustomerInformation to the row and back."""
 
 from .cards import MOST_CARDS, MOST_SUBSCRIPTIONS, Card, parse_cards
-from .mapping import ATTRIBUTES, DOCUMENTED, OWNED_BY_2CHECKOUT, model_names, to_wire, wire_names
+from .mapping import (
+    ATTRIBUTES,
+    DOCUMENTED,
+    OWNED_BY_2CHECKOUT,
+    model_names,
+    shared_attributes,
+    to_wire,
+    wire_names,
+)
 from .remote import RemoteCustomer, parse
 from .sendable import check_sendable, is_text
 from .serializer import CustomerInformationSerializer, model_field
@@ -25,6 +33,7 @@ __all__ = [
     "parse",
     "parse_cards",
     "parse_subscription",
+    "shared_attributes",
     "to_wire",
     "wire_names",
 ]

@@ -1,10 +1,15 @@
-"""Translates the names of shared fields for the engine: the row's attributes, and CustomerInformation's names."""
+"""Translates the names of shared fields for the engine: the row's attributes, and CustomerInformation's names.
+
+The fields of the setting EXCLUDE_FIELDS are left out here, so nothing beyond knows them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeVar
 
+from ..conf import conf
 from ..models import Customer
 from ..redaction import RedactedDict
 from .serializer import SERIALIZER
@@ -18,17 +23,29 @@ ATTRIBUTES = {name: str(wire.source) for name, wire in _FIELDS.items() if wire.s
 DOCUMENTED = frozenset(_FIELDS)
 _REPRESENTATIONS = {name: _FIELDS[name].to_representation for name in ATTRIBUTES}
 #: Attributes that 2Checkout alone writes.
-OWNED_BY_2CHECKOUT = frozenset("enabled trial existing_cards credit_limit credit_remaining credit_currency".split())
+OWNED_BY_2CHECKOUT = Customer.OWNED_FIELDS
+
+
+def shared_attributes() -> Mapping[str, str]:
+    """:data:`ATTRIBUTES` without the excluded ones."""
+    return _without(tuple(excluded)) if (excluded := conf.EXCLUDE_FIELDS) else ATTRIBUTES
+
+
+@lru_cache(maxsize=4)
+def _without(excluded: tuple[str, ...]) -> Mapping[str, str]:
+    return {name: attribute for name, attribute in ATTRIBUTES.items() if attribute not in excluded}
 
 
 def to_wire(values: Mapping[str, object]) -> dict[str, str]:
     """The shared fields to send, as CustomerInformation has them. *values*: a row's, by attribute."""
-    return RedactedDict({name: _REPRESENTATIONS[name](values[attribute]) for name, attribute in ATTRIBUTES.items()})
+    names = shared_attributes().items()
+    return RedactedDict({name: _REPRESENTATIONS[name](values[attribute]) for name, attribute in names})
 
 
 def wire_names(values: Mapping[str, V]) -> dict[str, V]:
     """The row's values by attribute, in CustomerInformation's names."""
-    return RedactedDict({name: values[attribute] for name, attribute in ATTRIBUTES.items() if attribute in values})
+    names = shared_attributes().items()
+    return RedactedDict({name: values[attribute] for name, attribute in names if attribute in values})
 
 
 def model_names(values: Mapping[str, V]) -> dict[str, V]:

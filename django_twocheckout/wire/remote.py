@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 from django.utils.text import get_text_list
 from rest_framework import serializers
 
+from ..conf import conf
 from ..exceptions import UnreadableAnswer
 from ..merge import normalise
 from ..models import Customer
 from ..redaction import RedactedDict, redacted_repr
-from .mapping import ATTRIBUTES, OWNED_BY_2CHECKOUT, model_names
+from .mapping import OWNED_BY_2CHECKOUT, model_names, shared_attributes
 from .serializer import SERIALIZER
 
 V = TypeVar("V")
@@ -51,7 +52,7 @@ class RemoteCustomer:
 
 
 def parse(remote: Mapping[str, object]) -> RemoteCustomer:
-    """Parse 2Checkout's object. An unreadable field is left out, and its name logged.
+    """Parse 2Checkout's object. An unreadable field is left out, and its name logged. Excluded ones are left out.
 
     Raises UnreadableAnswer if the reference is unreadable.
     """
@@ -62,11 +63,14 @@ def parse(remote: Mapping[str, object]) -> RemoteCustomer:
         unreadable = _unreadable(remote, error)
         remote = {name: value for name, value in remote.items() if name not in unreadable}
         values = RedactedDict(SERIALIZER.run_validation(remote))
-    shared = {name: normalise(name, values[source]) for name, source in ATTRIBUTES.items() if source in values}
+    sources, excluded = shared_attributes().items(), conf.EXCLUDE_FIELDS
+    shared = {name: normalise(name, values[source]) for name, source in sources if source in values}
     return RemoteCustomer(
         reference=values.get("customer_reference") or "",
         shared=model_names(shared),
-        owned=RedactedDict({name: value for name, value in values.items() if _is_told(name, value)}),
+        owned=RedactedDict(
+            {name: value for name, value in values.items() if _is_told(name, value) and name not in excluded}
+        ),
         unreadable=unreadable,
     )
 

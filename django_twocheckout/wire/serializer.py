@@ -15,6 +15,7 @@ from typing import Any, cast
 from django.db.models import Field
 from rest_framework import serializers
 
+from ..conf import conf
 from ..merge import country_upper
 from ..models import Customer
 from ..redaction import redacted_repr
@@ -94,12 +95,21 @@ class Amount(serializers.Field[Decimal, object, float, object]):
         return float(value)
 
 
-class CreditSerializer(serializers.Serializer[Customer]):
+class WithoutExcluded(serializers.Serializer[Customer]):
+    """A serializer without the fields of the setting EXCLUDE_FIELDS."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        excluded = () if isinstance(self.root, _Whole) else conf.EXCLUDE_FIELDS
+        return {name: field for name, field in fields.items() if field.source not in excluded}
+
+    __repr__ = redacted_repr
+
+
+class CreditSerializer(WithoutExcluded):
     Limit = Amount(source="credit_limit")
     Remaining = Amount(source="credit_remaining")
     Currency = Text("credit_currency")
-
-    __repr__ = redacted_repr
 
 
 class Cards(serializers.Field[StoredCards, object, StoredCards, StoredCards]):
@@ -130,11 +140,11 @@ class Cards(serializers.Field[StoredCards, object, StoredCards, StoredCards]):
         ]
 
 
-class CustomerInformationSerializer(serializers.Serializer[Customer]):
+class CustomerInformationSerializer(WithoutExcluded):
     """A ``Customer`` as 2Checkout's CustomerInformation.
 
     ``data`` is the whole object. :func:`.to_wire` returns the part to send. ``validated_data`` has the model's own
-    names. Unknown fields are ignored, and absent fields stay absent.
+    names. Unknown fields are ignored, and absent fields stay absent. The fields of EXCLUDE_FIELDS are left out.
     """
 
     CustomerReference = Text("customer_reference")
@@ -158,8 +168,6 @@ class CustomerInformationSerializer(serializers.Serializer[Customer]):
     ExistingCards = Cards()
     Credit = CreditSerializer(source="*", required=False)
 
-    __repr__ = redacted_repr
-
     def to_internal_value(self, data: object) -> Any:
         if isinstance(data, Mapping):
             # Null means a blank text and no cards. It means nothing for a flag or a sum, and an empty list means
@@ -175,5 +183,9 @@ class CustomerInformationSerializer(serializers.Serializer[Customer]):
         return super().to_internal_value(data)
 
 
-#: One for all threads: it keeps no data, and making one costs more than a reading.
-SERIALIZER = CustomerInformationSerializer()
+class _Whole(CustomerInformationSerializer):
+    """All of CustomerInformation, whatever the settings exclude."""
+
+
+#: One for all threads: it keeps no data, and making one costs more than a reading. Whole, for it is made once.
+SERIALIZER = _Whole()

@@ -7,6 +7,7 @@ from django_twocheckout.admin import CustomerAdmin
 from django_twocheckout.models import Customer
 
 from ..customers import ADA
+from ..two_accounts import second_account
 
 
 @pytest.fixture
@@ -40,3 +41,21 @@ def many(db):
     rows = [Customer(**{**ADA, "last_name": f"Row {n}"}) for n in range(CustomerAdmin.in_request + 2)]
     Customer.objects.bulk_create(rows)
     return list(Customer.objects.order_by("pk"))
+
+
+@pytest.fixture
+def us(twocheckout, configure):
+    with second_account(configure) as vendor:
+        yield vendor
+
+
+@pytest.fixture
+def ours(db, us):
+    """A customer of each account."""
+    return {account: Customer.objects.create(**ADA, account=account) for account in ("default", "us")}
+
+
+@pytest.fixture
+def lost(db, twocheckout):
+    """A customer of an account that the settings do not have."""
+    return Customer.objects.create(**ADA, account="later")

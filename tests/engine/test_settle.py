@@ -184,7 +184,7 @@ def test_raw_sql_in_flight_is_not_acknowledged(twocheckout):
     with connection.cursor() as cursor:
         cursor.execute("UPDATE twocheckout_customer SET city = 'Paris' WHERE id = %s", [claimed[0].pk])
     finish(ended)
-    assert list(unmarked_changes()) == [claimed[0].pk]
+    assert list(unmarked_changes(Customer.objects.all())) == [claimed[0].pk]
 
 
 class Host:

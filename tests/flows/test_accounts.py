@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import connection
 
-from django_twocheckout import sync, tasks
+from django_twocheckout import reporters, sync, tasks
 from django_twocheckout.conf import ConfigurationError
-from django_twocheckout.engine import circuit_breaker
+from django_twocheckout.engine import circuit_breaker, claims
 from django_twocheckout.engine.clients import current_client
 from django_twocheckout.engine.sources import KeySource
 from django_twocheckout.exceptions import AccountIsFixed, AlreadyAdded, RateLimited
 from django_twocheckout.flows.unknown import UNKNOWN_ACCOUNT
-from django_twocheckout.models import Account, Attempt, Customer
+from django_twocheckout.models import Account, Attempt, Customer, Verb
 from django_twocheckout.testing import FakeTwoCheckout
 
 from ..clients import OurClient
 from ..customers import ADA, GRACE, change
+from ..two_accounts import second_account
 
 
 @pytest.fixture
 def us(twocheckout, configure):
     """The vendor of a second account, named ``us``."""
-    with FakeTwoCheckout("USCODE", "us-key").serve() as vendor:
-        own = {"MERCHANT_CODE": "USCODE", "SECRET_KEY": "us-key", "BASE_URL": vendor.url}
-        configure(ACCOUNTS={"us": own})
+    with second_account(configure) as vendor:
         yield vendor
 
 
@@ -137,6 +139,7 @@ def test_rows_of_an_account_that_the_settings_do_not_have_wait_with_words(twoche
     assert (customer.sync_state, customer.failed_attempts) == ("pending", 0)
     assert (customer.error_code, "'later'" in customer.sync_error) == (UNKNOWN_ACCOUNT, True)
     assert sync.status().unknown_accounts == {"later": 1}
+    assert (sync.status().due, sync.status().counts["pending"]) == (0, 1)  # no worker could claim it
     assert twocheckout.requests == []
     with FakeTwoCheckout("LATER", "key").serve() as vendor:
         own = {"MERCHANT_CODE": "LATER", "SECRET_KEY": "key", "BASE_URL": vendor.url}
@@ -240,3 +243,91 @@ def test_what_overwrites_a_row_leaves_the_account(pushed):
         [other], update_conflicts=True, update_fields=["account", "city"], unique_fields=unique
     )
     assert Customer.objects.get().account == "default"
+
+
+@pytest.mark.parametrize("known", [facts for _name, facts in known_ways()], ids=[name for name, _facts in known_ways()])
+def test_a_form_refuses_the_move_of_a_known_customer(ada, us, known):
+    Customer.objects.filter(pk=ada.pk).update_unmarked(**known)
+    ada.account = "us"  # an instance that knows nothing of it
+    with pytest.raises(ValidationError, match="cannot move to another account") as refusal:
+        ada.full_clean()
+    assert NON_FIELD_ERRORS in refusal.value.message_dict  # a project's form may be without the account
+    assert not ada.stays_in_its_account
+    ada.refresh_from_db()
+    assert ada.stays_in_its_account
+    ada.full_clean()
+
+
+def test_a_move_marks_the_row(db, twocheckout):
+    """Also one that was told that its account is not there."""
+    for moves in ("save", "update", "bulk_update"):
+        customer = Customer.objects.create(**ADA, account="later")
+        sync.push_pending()
+        customer.refresh_from_db()
+        assert customer.error_code == UNKNOWN_ACCOUNT
+        customer.account = "default"
+        if moves == "save":
+            customer.save()
+            assert customer.was_marked
+        elif moves == "update":
+            Customer.objects.filter(pk=customer.pk).update(account="default")
+        else:
+            Customer.objects.bulk_update([customer], ["account"])
+        customer.refresh_from_db()
+        assert (customer.account, customer.error_code, customer.sync_error) == ("default", "", "")
+    sync.push_pending()
+    assert states("default") == {"synced"}
+    assert len(twocheckout.customers) == 3
+
+
+# One account alone.
+
+
+def test_a_sweep_of_one_account(both, us, twocheckout):
+    summary = sync.sweep(account="us")
+    assert (summary.pushed, set(summary.by_account)) == (6, {"us"})
+    assert (len(us.customers), twocheckout.requests) == (6, [])
+    assert set(Account.objects.exclude(swept_at=None).values_list("alias", flat=True)) == {"us"}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        sync.status,
+        sync.resume,
+        partial(sync.find, "shop-7"),
+        partial(sync.add, "shop-7"),
+        lambda account: sync.sweep(account=account),
+    ],
+)
+@pytest.mark.parametrize(("alias", "hint"), [("usa", "Did you mean 'us'?"), ("zz", "It has 'default', 'us'.")])
+def test_an_account_that_is_spelt_wrong(us, twocheckout, db, act, alias, hint):
+    with pytest.raises(ConfigurationError, match=f"no account '{alias}'") as refusal:
+        act(alias)
+    assert hint in str(refusal.value)
+    assert us.requests == twocheckout.requests == []
+
+
+def test_the_status_of_each_account(both, us):
+    circuit_breaker.trip("default", "us", RateLimited(retry_after=300))
+    default, other = sync.status().accounts
+    assert (default.alias, default.counts["pending"], default.is_stopped) == ("default", 6, False)
+    assert (other.alias, other.counts["pending"], other.is_stopped, other.paused_now) == ("us", 6, True, True)
+    assert "slow down" in other.reason
+    assert [one.alias for one in sync.status("us").accounts] == ["us"]
+
+
+def test_what_none_looks_like_is_found_out_in_the_same_account(us, twocheckout, db):
+    """Another account's customer is no evidence in this one: nobody is shown there under its reference."""
+    for customer in (Customer.objects.create(**ADA, account=account) for account in ("us", "default")):
+        sync.push(customer)
+    row = Customer.objects.get(account="default")
+    [claim] = claims.claim(Customer.objects.filter(pk=row.pk), Verb.PULL)
+    assert claim.another is None
+
+
+def test_reporters_hide_the_addresses_of_each_account(us, twocheckout):
+    for vendor in (us, twocheckout):
+        hidden = reporters.without_addresses(f"GET {vendor.url}customers/ref-s3cret/ failed")
+        assert "s3cret" not in hidden
+        assert "customers/…" in hidden

@@ -19,8 +19,10 @@ from django.utils.translation import gettext_noop
 
 from ...exceptions import meaning_of
 from ...flows.compare import ATTRIBUTES
+from ...flows.unknown import UNKNOWN_ACCOUNT
 from ...mirrors.overview import Owner
 from ...models import Customer, SyncState
+from .. import accounts
 from .fields import label
 
 #: Failed rows to read the codes from. It stays cheap, even after a bad day.
@@ -83,8 +85,12 @@ def meaning(code: str) -> str:
 
 def reason(customer: Customer) -> str:
     """Why the last push did not succeed: our own reasons in the reader's language, 2Checkout's in its own words."""
-    faults = [_sentence(attribute, words) for attribute, words in _faults(customer)]
-    return " ".join(faults) or translated(customer.sync_error)
+    if customer.error_code == UNKNOWN_ACCOUNT:
+        words = ""  # as it was at the last sweep
+    else:
+        faults = [_sentence(attribute, words) for attribute, words in _faults(customer)]
+        words = " ".join(faults) or translated(customer.sync_error)
+    return f"{words} {accounts.nothing_sent(customer)}".strip()
 
 
 def _sentence(attribute: str, words: str) -> str:
@@ -178,5 +184,7 @@ def examples(customers: QuerySet[Customer]) -> dict[str, str]:
 
 def in_words(code: str, example: str = "") -> str:
     """A reason in words: our own sentence, or what 2Checkout said of one customer."""
+    if code == UNKNOWN_ACCOUNT:
+        return _("The settings do not have the customer's account.")
     words = example.removesuffix(f"({code})").strip()
     return meaning(code) or words or code or _("No reason was given")

@@ -15,12 +15,14 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ...conf import conf
+from ...conf import Conf
+from ...dispatch import wakes_workers
 from ...flows.erase import erasure_under_way, reason_of
 from ...mirrors.overview import Owner
 from ...models import AccountState, Attempt, Customer, Presence, SyncState, utc_now
 from ...redaction import redacted_repr
 from ...spans import coarse, now_for, span
+from .. import accounts
 from ..base import ICONS
 from ..paging import count_up_to
 from .failures import advice, reason, translated
@@ -100,6 +102,7 @@ def state_summary(
     """This customer's state, for a person with these rights. *attempt*: its last push."""
     if customer.erased:
         return _erased(customer)
+    unknown = accounts.is_unknown(customer.account)
     at = attempt.at if attempt else None
     if customer.presence == Presence.GONE:
         headline = _("2Checkout does not have this customer any more.")
@@ -108,6 +111,7 @@ def state_summary(
     if customer.sync_state == SyncState.FAILED:
         headline = _("2Checkout does not have what you see here, and it is not tried again by itself.")
         coming = advice(customer, may_change=may_change, may_push=may_push, owner=owner)
+        coming = accounts.way_out(customer) if unknown else coming
         return StateSummary("failed", headline, reason(customer), at, customer.failing_since, coming)
     if customer.sync_state == SyncState.PENDING:
         headline = (
@@ -116,11 +120,12 @@ def state_summary(
             else _("2Checkout does not have the last change yet.")
         )
         coming = next_step(customer)
-        if account and account.open_until:
+        if account and account.open_until and not unknown:
             coming = _("When the account is no longer paused.")
         since = customer.failing_since if customer.sync_error else None
         return StateSummary("pending", headline, reason(customer), customer.pending_since, since, coming)
-    return StateSummary("synced", _("2Checkout has what you see here."), "", customer.pushed_at)
+    words = accounts.nothing_sent(customer)
+    return StateSummary("synced", _("2Checkout has what you see here."), words, customer.pushed_at)
 
 
 def _erased(customer: Customer) -> StateSummary:
@@ -130,6 +135,8 @@ def _erased(customer: Customer) -> StateSummary:
         headline = _("This customer was erased. The row stays, emptied, because other rows need it.")
         return StateSummary("synced", headline)
     coming = _("It is tried again until 2Checkout acknowledges it. Nothing can be changed meanwhile.")
+    if accounts.is_unknown(customer.account):
+        coming = accounts.way_out(customer)
     headline = _("This customer is being erased, here and at 2Checkout.")
     return StateSummary("pending", headline, translated(reason_of(customer)), erasure.begun_at, None, coming)
 
@@ -143,29 +150,38 @@ def next_step(customer: Customer) -> str:
     """The next step of a pending row, and its time."""
     if customer.sync_state != SyncState.PENDING:
         return ""
+    if accounts.is_unknown(customer.account):
+        return accounts.way_out(customer)
     now = utc_now()
     if is_claimed(customer):
         return _("A worker is talking to 2Checkout about it right now.")
     if not customer.failed_attempts:
         if customer.next_attempt_at <= now:
-            return _("As soon as a worker is free.")
+            return _("As soon as a worker is free.") if _wakes_on_save() else _("At the next sweep.")
         return _("The next try is in %(time)s.") % {"time": span(now, customer.next_attempt_at)}
-    times = {"tries": customer.failed_attempts, "most": conf.MAX_ATTEMPTS}
+    times = {"tries": customer.failed_attempts, "most": Conf.MAX_ATTEMPTS.raw(customer.account)}
     if customer.next_attempt_at <= now:
         return _("Tried %(tries)d of %(most)d times; the next try is due now.") % times
     wait = span(now, customer.next_attempt_at)
     return _("Tried %(tries)d of %(most)d times; the next try is in %(time)s.") % {**times, "time": wait}
 
 
+def _wakes_on_save() -> bool:
+    """Whether a save wakes a worker. Otherwise the sweep pushes it."""
+    return Conf.PUSH_ON_SAVE.raw() is not False and wakes_workers()
+
+
 def next_try(customer: Customer, *, paused: bool = False) -> str:
     """The same in the fewest words, for the list. Blank if no attempt will come. *paused*: whether its account is."""
     if customer.sync_state != SyncState.PENDING or customer.presence == Presence.GONE:
         return ""
+    if accounts.is_unknown(customer.account):
+        return ""  # the reason says it
     if paused:
         return _("next try after the pause")
     now = utc_now()
     if customer.next_attempt_at <= now:
-        return _("waits for a worker")
+        return _("waits for a worker") if _wakes_on_save() else _("waits for the sweep")
     return _("next try in %(time)s") % {"time": coarse(now, customer.next_attempt_at)}
 
 

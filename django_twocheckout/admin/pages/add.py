@@ -6,6 +6,7 @@ A reference may be an e-mail address, so it travels in forms alone, never in the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -21,12 +22,15 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from ... import sync
+from ...conf import DEFAULT_ACCOUNT
 from ...exceptions import AlreadyAdded, NotFound, TwoCheckoutError
 from ...models import Customer, Source
 from ...redaction import redacted_repr
+from .. import accounts
 from ..base import Page
 from ..display.failures import translated
 from ..display.fields import label, value
+from ..excluded import without_excluded
 
 #: Seconds for which a preview can be added.
 PREVIEW_SECONDS = 60 * 60
@@ -53,6 +57,22 @@ class ReferenceForm(forms.Form):
     )
 
 
+class AddForm(ReferenceForm):
+    """Asks for the account too, where there are several."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if accounts.are_several():
+            self.fields["account"] = accounts.choice_field()
+            self.fields["account"].help_text = ""
+            self.order_fields(["account", "reference"])
+
+    @property
+    def chosen_account(self) -> str:
+        """The chosen account, or the only one."""
+        return str(self.cleaned_data.get("account") or next(iter(accounts.aliases()), DEFAULT_ACCOUNT))
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of the preview."""
@@ -75,22 +95,22 @@ class AddPage(Page):
         if not self.admin.has_add_remote_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            return self._ask(request, ReferenceForm())
+            return self._ask(request, AddForm())
         if "found" in request.POST:
             return self._add(request, request.POST["found"])
-        form = ReferenceForm(request.POST)
+        form = AddForm(request.POST)
         if not form.is_valid():
             return self._ask(request, form)
         return self._preview(request, form)
 
-    def _ask(self, request: HttpRequest, form: ReferenceForm, **content: object) -> HttpResponse:
+    def _ask(self, request: HttpRequest, form: AddForm, **content: object) -> HttpResponse:
         return self.admin.page(
             request, "customer/add_remote.html", _("Add a customer from 2Checkout"), form=form, **content
         )
 
-    def _preview(self, request: HttpRequest, form: ReferenceForm) -> HttpResponse:
+    def _preview(self, request: HttpRequest, form: AddForm) -> HttpResponse:
         try:
-            found = sync.find(form.cleaned_data["reference"])
+            found = sync.find(form.cleaned_data["reference"], form.chosen_account)
         except TwoCheckoutError as error:
             form.add_error("reference", _words(error))
             return self._ask(request, form)
@@ -98,7 +118,11 @@ class AddPage(Page):
         if found.row is not None and not may_view_row:
             form.add_error("reference", _("This customer has a row here already, which you may not see."))
             return self._ask(request, form)
-        facts = {"reference": form.cleaned_data["reference"], "customer": found.theirs.reference}
+        facts = {
+            "reference": form.cleaned_data["reference"],
+            "customer": found.theirs.reference,
+            "account": form.chosen_account,
+        }
         return self._ask(
             request,
             form,
@@ -112,14 +136,16 @@ class AddPage(Page):
             facts = signing.loads(sealed, salt=_salt(request), max_age=PREVIEW_SECONDS)
         except signing.SignatureExpired:
             facts = signing.loads(sealed, salt=_salt(request))
-            return self._ask_again(
-                request, facts["reference"], _("What you saw is more than an hour old. Please look once more.")
-            )
+            return self._ask_again(request, _("What you saw is more than an hour old. Please look once more."), **facts)
         except signing.BadSignature:
-            return self._ask_again(request, "", _("This was not shown to you. Please look once more."))
+            return self._ask_again(request, _("This was not shown to you. Please look once more."))
         try:
             customer = sync.add(
-                facts["reference"], customer_reference=facts["customer"], source=Source.USER, user=request.user.pk
+                facts["reference"],
+                facts["account"],
+                customer_reference=facts["customer"],
+                source=Source.USER,
+                user=request.user.pk,
             )
         except AlreadyAdded as there:
             self.admin.message_user(
@@ -127,7 +153,7 @@ class AddPage(Page):
             )
             return self._to_row(request, there.pk)
         except TwoCheckoutError as error:
-            return self._ask_again(request, facts["reference"], _words(error))
+            return self._ask_again(request, _words(error), **facts)
         return self._added(request, customer)
 
     def _added(self, request: HttpRequest, customer: Customer) -> HttpResponse:
@@ -136,9 +162,11 @@ class AddPage(Page):
         self.admin.message_user(request, words, messages.SUCCESS)
         return self._to_row(request, customer.pk)
 
-    def _ask_again(self, request: HttpRequest, reference: str, words: str) -> HttpResponse:
-        """The form with the reference in it, and the reason for asking again."""
-        form = ReferenceForm({"reference": reference})
+    def _ask_again(
+        self, request: HttpRequest, words: str, *, reference: str = "", account: str = "", **facts: str
+    ) -> HttpResponse:
+        """The form with what was entered in it, and the reason for asking again."""
+        form = AddForm({"reference": reference, "account": account})
         form.is_valid()
         form.errors.clear()
         form.add_error("reference", words)
@@ -170,11 +198,11 @@ def lines_of(found: sync.Found) -> list[Line]:
     """2Checkout's values in words."""
     theirs = found.theirs
     values = {**theirs.shared, **theirs.owned, "customer_reference": theirs.reference}
-    lines = [Line(label(name), value(name, values.get(name))) for name in _SHOWN]
-    cards = [
-        "{type} •••• {last_digits} {expiry}".format(**card).strip() for card in theirs.owned.get("existing_cards", [])
-    ]
-    lines.append(Line(label("existing_cards"), ", ".join(cards)))
+    lines = [Line(label(name), value(name, values.get(name))) for name in without_excluded(_SHOWN)]
+    for name in without_excluded(["existing_cards"]):
+        listed = theirs.owned.get(name, [])
+        cards = ["{type} •••• {last_digits} {expiry}".format(**card).strip() for card in listed]
+        lines.append(Line(label(name), ", ".join(cards)))
     if theirs.owned.get("credit_limit") is not None:
         credit = _("%(remaining)s of %(limit)s %(currency)s") % {
             "remaining": theirs.owned.get("credit_remaining"),

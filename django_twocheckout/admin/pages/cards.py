@@ -25,11 +25,12 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from ... import sync
 from ...exceptions import AuthenticationFailed, CardNotDeleted, ConnectionFailed, RequestRejected, TwoCheckoutError
-from ...flows.account import current_account
+from ...flows.account import current_accounts
 from ...flows.card_seal import seal, unseal
 from ...models import Customer, Source
 from ...redaction import redacted_repr
 from ...sync import Card
+from .. import accounts
 from ..base import Page
 from ..display.failures import translated
 from ..display.subscriptions import SubscriptionWords
@@ -164,7 +165,7 @@ class CardsPage(Page):
         holders = self._holders(self._customers(request), remaining, request.user.pk)
         problems = [f"{one.label}: {one.words}" for one in remaining]
         if any(holder.problem for holder in holders):
-            problems += self._pause()
+            problems += self._pauses({holder.customer.account for holder in holders if holder.problem})
         one = self._one(request)
         title = _("Cards of %(customer)s at 2Checkout") % {"customer": one} if one else _("Cards at 2Checkout")
         choosable = any(row.sealed for holder in holders for row in holder.rows)
@@ -176,32 +177,36 @@ class CardsPage(Page):
     @staticmethod
     @sensitive_variables()
     def _holders(customers: list[Customer], failures: list[DeletionFailure], user: object) -> list[Holder]:
-        holders, unreachable = [], ""
+        holders: list[Holder] = []
+        #: By account: why no others of it are asked about. They would get no answer either, and each would be a wait.
+        unreachable: dict[str, str] = {}
         for customer in customers:
             if not customer.customer_reference:
                 holders.append(Holder(customer, problem=_("2Checkout does not have this customer yet.")))
                 continue
-            if unreachable:  # the others would get no answer either, and each would be a wait
-                holders.append(Holder(customer, problem=unreachable))
+            if problem := unreachable.get(customer.account) or accounts.nothing_sent(customer):
+                holders.append(Holder(customer, problem=problem))
                 continue
             try:
                 cards = sync.cards(customer)
             except TwoCheckoutError as error:
                 problem = _("The cards could not be fetched: %(reason)s") % {"reason": translated(error.words)}
-                unreachable = problem if isinstance(error, ConnectionFailed | AuthenticationFailed) else ""
+                if isinstance(error, ConnectionFailed | AuthenticationFailed):
+                    unreachable[customer.account] = problem
                 holders.append(Holder(customer, problem=problem))
             else:
                 holders.append(Holder(customer, _rows(customer, cards, failures, user)))
         return holders
 
     @staticmethod
-    def _pause() -> list[str]:
-        account = current_account()
-        if not (account and account.open_until):
-            return []
+    def _pauses(aliases: set[str]) -> list[str]:
+        words = _("There is trouble with the whole account, not only with this customer: %(reason)s")
+        if accounts.are_several():
+            words = _("There is trouble with the whole account “%(account)s”, not only with this customer: %(reason)s")
         return [
-            _("There is trouble with the whole account, not only with this customer: %(reason)s")
-            % {"reason": translated(account.reason)}
+            words % {"account": state.alias, "reason": translated(state.reason)}
+            for state in current_accounts(accounts=aliases)
+            if state.open_until
         ]
 
     def _customers(self, request: HttpRequest) -> list[Customer]:

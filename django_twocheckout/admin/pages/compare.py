@@ -99,7 +99,7 @@ class ComparePage(Page):
             original=customer,
             asked=ask,
             problem=problem,
-            rows=[_row(difference) for difference in shown],
+            rows=[_row(difference, conf.of(customer.account).CONFLICT) for difference in shown],
             changed_fields=len(changed_fields),
             hidden=len(differences) - len(shown),
             allowed=allowed,
@@ -168,12 +168,12 @@ class ComparePage(Page):
         self.admin.message_user(request, " ".join(parts), level)
 
 
-def _row(difference: sync.Difference) -> Row:
+def _row(difference: sync.Difference, conflict: Winner) -> Row:
     icon, words, usual = {
         "": ("=", _("the same"), ""),
         "here": ("→", _("changed here"), "local"),
         "there": ("←", _("changed at 2Checkout"), "remote"),
-        "both": ("⚡", _("changed on both sides"), conf.CONFLICT),
+        "both": ("⚡", _("changed on both sides"), conflict),
     }[difference.changed]
     name = difference.attribute
     known, theirs = (None if side is None else value(name, side) for side in (difference.known, difference.theirs))

@@ -26,6 +26,7 @@ from ...exceptions import BeingErased, InTransaction, SendingStopped, TwoCheckou
 from ...flows import jobs
 from ...flows.account import current_account
 from ...models import Customer, Job, Presence, Source, SyncState, Verb
+from .. import accounts
 from ..base import Page, reason_for_nothing, wake, woken
 from ..display.conflicts import last_conflict
 from ..display.failures import reason as reason_of
@@ -84,7 +85,7 @@ class PushAndPull(Page):
         self, request: HttpRequest, customers: QuerySet[Customer], verb: Verb, action: str, *, confirm: bool = True
     ) -> HttpResponse | None:
         """Do it now for a few rows, and make a job of more. *confirm*: ask before many are changed."""
-        customers = self._permitted(request, customers, verb)
+        customers = self._of_known_accounts(request, self._permitted(request, customers, verb))
         count = customers.order_by()[: MOST_CUSTOMERS + 1].count()
         if count > MOST_CUSTOMERS:
             words = _(
@@ -121,6 +122,22 @@ class PushAndPull(Page):
         )
         self.admin.message_user(request, words % {"count": len(forbidden)}, messages.WARNING)
         return customers.exclude(pk__in=forbidden)
+
+    def _of_known_accounts(self, request: HttpRequest, customers: QuerySet[Customer]) -> QuerySet[Customer]:
+        """The customers without those of accounts that the settings do not have, which are told."""
+        known = accounts.aliases()
+        left_out = customers.exclude(account__in=known) if known else customers.none()
+        count = left_out.order_by()[: MOST_CUSTOMERS + 1].count()
+        if not count:
+            return customers
+        words = ngettext(
+            "%(count)d customer left out: the settings have no account “%(account)s”, so nothing is sent for it.",
+            "%(count)d customers left out: the settings do not have their accounts, so nothing is sent for them.",
+            count,
+        )
+        first = left_out.values_list("account", flat=True).first()
+        self.admin.message_user(request, words % {"count": count, "account": first}, messages.WARNING)
+        return customers.filter(account__in=known)
 
     def _confirmation(
         self, request: HttpRequest, customers: QuerySet[Customer], count: int, action: str
@@ -172,7 +189,7 @@ class PushAndPull(Page):
         failures: list[tuple[Customer, str]] = []
         dealt_with = 0
         for customer in customers:
-            if dealt_with and (time.monotonic() > until or (failures and self._is_paused())):
+            if dealt_with and (time.monotonic() > until or (failures and self._is_paused(failures[-1][0].account))):
                 break
             dealt_with += 1
             try:
@@ -194,9 +211,9 @@ class PushAndPull(Page):
         return self._make_job(request, left, verb)
 
     @staticmethod
-    def _is_paused() -> bool:
-        account = current_account()
-        return bool(account and account.open_until)
+    def _is_paused(account: str) -> bool:
+        state = current_account(account=account)
+        return bool(state and state.open_until)
 
     def _report(self, request: HttpRequest, done: str, count: int, failures: list[tuple[Customer, str]]) -> None:
         """One message: the number of successes, and each failure with its reason."""

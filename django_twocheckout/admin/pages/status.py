@@ -15,11 +15,13 @@ from django.shortcuts import redirect
 from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ... import sync, tasks
 from ...conf import Conf, ConfigurationError
+from ...dispatch import uses_celery
 from ...exceptions import AnotherMerchantCode
 from ...flows.account import current_account
 from ...flows.notifications_overview import Notifications, overview
@@ -82,7 +84,10 @@ class StatusPage(Page):
                 (code, count, failures.in_words(code, examples.get(code, "")), bool(failures.meaning(code)))
                 for code, count in status.failures.items()
             ],
-            pause_reason=failures.translated(status.pause_reason),
+            stopped=[(one, failures.translated(one.reason)) for one in status.accounts if one.paused_until],
+            several_accounts=len(status.accounts) > 1,
+            accounts=[_account(one, status.now) for one in status.accounts],
+            all_stopped=bool(status.accounts) and all(one.is_stopped for one in status.accounts),
             notified=_notified(status),
             mirrors=mirrors,
             not_mirrored=list(not_mirrored(self.admin, request, mirrors)),
@@ -136,6 +141,8 @@ def headline(status: sync.Status, *, wrong_settings: bool = False, not_mirrored:
         return Headline("bad", "✗", _("Nothing flows: the settings are wrong."))
     if not status.enabled:
         return Headline("wait", "⏸", _("Nothing flows: ENABLED is False in the settings."))
+    if stopped := _some_stopped(status):
+        return Headline("bad", "✗", stopped)
     if status.to_confirm:
         return Headline("bad", "✗", _("Nothing flows: a person must confirm the merchant code."))
     if status.paused_until:
@@ -155,6 +162,39 @@ def headline(status: sync.Status, *, wrong_settings: bool = False, not_mirrored:
     return Headline("good", ICONS[SyncState.SYNCED], _("All customers are in step."))
 
 
+def _some_stopped(status: sync.Status) -> str:
+    """The words if some accounts are stopped, and others go on."""
+    stopped = [one.alias for one in status.accounts if one.is_stopped]
+    if not stopped or len(stopped) == len(status.accounts):
+        return ""
+    names = get_text_list([_("“%(account)s”") % {"account": alias} for alias in stopped], _("and"))
+    words = ngettext(
+        "Nothing flows in the account %(accounts)s. The others go on.",
+        "Nothing flows in the accounts %(accounts)s. The others go on.",
+        len(stopped),
+    )
+    return words % {"accounts": names}
+
+
+def _account(one: sync.AccountStatus, now: datetime) -> dict[str, object]:
+    """A line of the table of accounts."""
+    if one.to_confirm:
+        icon, words = "✗", _("waits for a person")
+    elif one.paused_until:
+        icon, words = ICONS[SyncState.PENDING], _("paused")
+    else:
+        icon, words = "✓", _("goes on")
+    return {
+        "alias": one.alias,
+        "icon": icon,
+        "words": words,
+        "counts": [(state.value, one.counts[state]) for state in SyncState],
+        "gone": one.gone,
+        "swept_for": span(one.swept_at, now) if one.swept_at else "",
+        "worked_for": span(one.worked_at, now) if one.worked_at else "",
+    }
+
+
 def _paused(status: sync.Status, until: datetime) -> str:
     if status.paused_now:
         words = _("Nothing flows: the account is paused, and goes on in %(time)s.")
@@ -170,9 +210,16 @@ def _no_worker(status: sync.Status) -> str:
 
 
 def _no_sweep(status: sync.Status) -> str:
+    celery = uses_celery()
     if status.swept_at is None:
-        return _("No sweep has ever run: is Celery beat running?")
-    return _("No sweep has run for %(time)s: is Celery beat running?") % {"time": span(status.swept_at, status.now)}
+        return (
+            _("No sweep has ever run: is Celery beat running?")
+            if celery
+            else _("No sweep has ever run: does cron run “manage.py twocheckout_push”?")
+        )
+    words = _("No sweep has run for %(time)s: is Celery beat running?")
+    words = words if celery else _("No sweep has run for %(time)s: does cron run “manage.py twocheckout_push”?")
+    return words % {"time": span(status.swept_at, status.now)}
 
 
 def _waiting(status: sync.Status) -> str:

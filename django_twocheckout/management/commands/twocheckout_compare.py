@@ -12,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from ...conf import conf
 from ...exceptions import NotFound, SendingStopped, TwoCheckoutError
 from ...flows.compare import Difference, compare_each
+from ...flows.unknown import UNKNOWN_ACCOUNT
 from ...models import CustomerQuerySet
 from ..base import Progress, RowsCommand, counted, keys, paused_words
 
@@ -41,16 +42,19 @@ class Command(RowsCommand):
         elif not self.options["all"]:
             sample = list(wanted.order_by("?").values_list("pk", flat=True)[: limit or SAMPLE])
             wanted = customers.filter(pk__in=sample)
-        wanted = wanted.filter(account__in=conf.aliases())
+        known = conf.aliases()
+        left_out = wanted.exclude(account__in=known).count()
+        wanted = wanted.filter(account__in=known)
         count = min(wanted.count(), limit or wanted.count())
         if self.options["dry_run"]:
             return self.tell(f"Would compare: {count}.", {"would_compare": count})
-        return self._compare(wanted, count)
+        return self._compare(wanted, count, left_out)
 
-    def _compare(self, wanted: CustomerQuerySet, count: int) -> None:
+    def _compare(self, wanted: CustomerQuerySet, count: int, left_out: int) -> None:
         #: By the side of the change, and by field.
         sides: dict[str, Counter[str]] = {"here": Counter(), "there": Counter(), "both": Counter()}
-        differing, gone, compared, failures = 0, 0, 0, Counter[str]()
+        differing, gone, compared = 0, 0, 0
+        failures = Counter({UNKNOWN_ACCOUNT: left_out} if left_out else {})
         progress = Progress(self.stderr, count) if self.shows_progress else None
         for result in self._results(wanted, count):
             if isinstance(result, NotFound):
@@ -77,7 +81,7 @@ class Command(RowsCommand):
     def _results(self, wanted: CustomerQuerySet, count: int) -> Iterator[list[Difference] | TwoCheckoutError]:
         """What came of each customer, account by account, *count* at the most."""
         left = count
-        for account in conf.aliases():
+        for account in conf.aliases() if self.account is None else [self.account]:
             pks = islice(keys(wanted.filter(account=account)), left)
             try:
                 for _pk, result in compare_each(pks, account, database=self.database):

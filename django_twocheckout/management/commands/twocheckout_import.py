@@ -35,7 +35,7 @@ class Command(RowsCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--account", default=DEFAULT_ACCOUNT, help="The merchant account's name in the settings.")
+        parser.set_defaults(account=DEFAULT_ACCOUNT)
         parser.add_argument("--modified-after", metavar="YYYY-MM-DD", help="Only what is new or changed since then.")
         parser.add_argument("--from-file", metavar="FILE", help="The references in this file, instead of a search.")
         parser.add_argument("--column", help="With --from-file: the column's name, unless it is the first.")
@@ -45,8 +45,6 @@ class Command(RowsCommand):
 
     def run(self, customers: CustomerQuerySet) -> None:
         options = self.options
-        if options["account"] not in conf.aliases():
-            raise CommandError(f"The settings have no account {options['account']!r}.")
         if options["from_file"] and options["modified_after"]:
             raise CommandError("Give --from-file or --modified-after, not both.")
         since = _day(options["modified_after"])
@@ -67,8 +65,8 @@ class Command(RowsCommand):
         if trouble:
             raise CommandError(f"{trouble.rstrip('.')}. What was found is stored; run it again, and it goes on there.")
         if not options["dry_run"] and not options["no_pull"]:
-            act = partial(pull_asked, Source.COMMAND, database=self.database)
-            return self.work(asked_pulls(Source.COMMAND, self.database), act)
+            act = partial(pull_asked, Source.COMMAND, database=self.database, account=self.account)
+            return self.work(asked_pulls(Source.COMMAND, customers), act)
         return self._report(sync.Summary())
 
     def _take_file(self, run: Import) -> None:

@@ -68,7 +68,7 @@ class Command(RowsCommand):
         elif options["from_file"]:
             wanted, pks = customers, self._in_file(customers)
         elif options["failed"]:
-            wanted = not_pulled(self.database)
+            wanted = not_pulled(customers)
         elif options["stale"] or days is not None:
             wanted = stale(customers, _seconds(options["stale"]) if options["stale"] else (days or 0) * 86400)
         else:
@@ -84,9 +84,8 @@ class Command(RowsCommand):
         # Asked for durably first. If this command is stopped, the workers and the sweep do the rest.
         some = islice(keys(wanted) if pks is None else pks, options["limit"])
         ask_pulls(some, database=self.database, source=Source.COMMAND)
-        return self.work(
-            asked_pulls(Source.COMMAND, self.database), partial(pull_asked, Source.COMMAND, database=self.database)
-        )
+        act = partial(pull_asked, Source.COMMAND, database=self.database, account=self.account)
+        return self.work(asked_pulls(Source.COMMAND, customers), act)
 
     def _in_file(self, customers: CustomerQuerySet) -> Iterator[Key]:
         lines, seen = references_in(self.options["from_file"], self.options["column"]), set[Key]()

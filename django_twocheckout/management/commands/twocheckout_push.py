@@ -63,11 +63,11 @@ class Command(RowsCommand):
         else:
             wanted = customers.due()
         if self.options["dry_run"]:
-            self._plan(wanted)
+            self._plan(customers, wanted)
         elif named or every:
             self.work(wanted, partial(sync.push_each, KeySource(keys(wanted)), **asked))
         else:
-            self.work(wanted, partial(sync.push_pending, **asked))
+            self.work(wanted, partial(sync.push_pending, account=self.account, **asked))
         if self.not_mirrored:
             raise CommandError(f"{self.not_mirrored} objects have no customer as they should: see twocheckout_status.")
 
@@ -80,7 +80,7 @@ class Command(RowsCommand):
             self.facts["mirrors"] = {"made": applied.made, "changed": applied.changed, "failed": self.not_mirrored}
             self.say(f"Customers made: {applied.made}. Changed: {applied.changed}. Not mirrored: {self.not_mirrored}.")
         if self.options["verify"]:
-            found = verify(database=self.database, limit=self.options["limit"])
+            found = verify(database=self.database, account=self.account, limit=self.options["limit"])
             self.not_mirrored = max(found.failed, self.not_mirrored)
             self.say(f"Found changed without a mark: {found.customers}.")
             if found.mirrored or found.failed:
@@ -95,13 +95,13 @@ class Command(RowsCommand):
         if self.options["mirrors"] or make or change or failed:
             self.say(f"Would make customers: {make}. Would change: {change}. Would fail: {failed}.")
 
-    def _plan(self, wanted: CustomerQuerySet) -> None:
+    def _plan(self, customers: CustomerQuerySet, wanted: CustomerQuerySet) -> None:
         """Print the plan line by line: there may be a million rows."""
         if self.options["mirrors"] or self.options["verify"]:
             self._plan_mirrors()
         pks = keys(wanted.order_by())
         if self.options["verify"]:
-            pks = chain(unmarked_changes(self.database), pks)
+            pks = chain(unmarked_changes(customers), pks)
         count, as_json = 0, self.options["json"]
         for plan in islice(plans(pks, database=self.database), self.options["limit"]):
             if as_json:

@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from ... import sync
 from ...conf import ConfigurationError
+from ...dispatch import uses_celery
 from ...exceptions import AnotherMerchantCode, SendingDisabled
 from ...flows.notifications_overview import Notifications, overview
 from ...flows.status import failed_keys
@@ -19,7 +20,7 @@ from ...mirrors.overview import Overview
 from ...mirrors.overview import overview as mirrors_overview
 from ...models import SyncState
 from ...spans import span
-from ..base import counted, how_to_confirm, paused_words
+from ..base import add_account_argument, check_account, counted, how_to_confirm, paused_words, tried_words
 
 #: Keys of failed customers in the JSON.
 MOST_KEYS = 1000
@@ -34,9 +35,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print it as JSON.")
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The database's alias.")
-        parser.add_argument(
-            "--account", metavar="NAME", help="Only this merchant account, by its name in the settings."
-        )
+        add_account_argument(parser)
         parser.add_argument("--resume", action="store_true", help="First end the pause.")
         parser.add_argument(
             "--confirm",
@@ -56,6 +55,8 @@ class Command(BaseCommand):
             raise CommandError("--max-age must be a number of seconds.")
         if options["max_failed"] is not None and options["max_failed"] < 0:
             raise CommandError("--max-failed must be 0 or more.")
+        if options["account"] is not None:
+            check_account(options["account"])
         if options["confirm"] is not None and not options["resume"]:
             raise CommandError("--confirm goes with --resume.")
         if options["resume"]:
@@ -111,25 +112,27 @@ class Command(BaseCommand):
             write(self.style.WARNING(SendingDisabled().words))
         for account, count in status.unknown_accounts.items():
             waiting = counted(count, "customer")
-            write(self.style.WARNING(f"The settings have no account {account!r}: {waiting} waiting."))
+            write(self.style.WARNING(f"The settings have no account {account!r}: {waiting}, and nothing is sent."))
         if status.to_confirm:
-            write(self.style.WARNING(status.pause_reason))
+            write(self.style.WARNING(AnotherMerchantCode().words))
             for account in status.to_confirm:
                 write(f"  {how_to_confirm(account)}")
-        elif status.paused_until:
-            tried = "The account is to be tried again after:"
-            write(
-                self.style.WARNING(
-                    paused_words(status.paused_account, status.paused_until) if status.paused_now else tried
-                )
-            )
-            write(f"  {status.pause_reason}")
+        for one in status.accounts:
+            if one.paused_until and not one.to_confirm:
+                paused = paused_words(one.alias, one.paused_until) if one.paused_now else tried_words(one.alias)
+                write(self.style.WARNING(paused))
+                write(f"  {one.reason}")
         swept = f"{span(status.swept_at, status.now)} ago" if status.swept_at else "never"
         write(f"Last sweep: {swept}.")
         seen = f"{span(status.worked_at, status.now)} ago" if status.worked_at else "never"
         write(f"A worker was last seen: {seen}.")
+        if len(status.accounts) > 1:
+            for one in status.accounts:
+                counts = ", ".join(f"{count} {state}" for state, count in one.counts.items())
+                write(f"Account {one.alias!r}: {counts}{f', {one.gone} gone' if one.gone else ''}.")
         if status.sweep_is_late:
-            write(self.style.WARNING("Does celery beat run? See “Install” in the README of django-twocheckout."))
+            asked = "celery beat run" if uses_celery() else "cron run “manage.py twocheckout_push”"
+            write(self.style.WARNING(f"Does {asked}? See “Install” in the README of django-twocheckout."))
 
 
 def _wrong(status: sync.Status, max_age: float | None, max_failed: int | None) -> list[str]:
@@ -137,8 +140,7 @@ def _wrong(status: sync.Status, max_age: float | None, max_failed: int | None) -
     wrong, age, failed = [], status.oldest_pending_seconds, status.counts[SyncState.FAILED]
     if status.to_confirm:
         wrong.append("A person must confirm the merchant code.")
-    elif status.paused_now:
-        wrong.append(f"The account {status.paused_account!r} is paused.")
+    wrong += [f"The account {one.alias!r} is paused." for one in status.accounts if one.paused_now]
     if status.standstill:
         seen = f"seen for {span(status.worked_at, status.now)}" if status.worked_at else "ever seen"
         wrong.append(f"No worker was {seen}: is a worker running? Is beat or cron running?")

@@ -167,7 +167,7 @@ def _some_stopped(status: sync.Status) -> str:
     stopped = [one.alias for one in status.accounts if one.is_stopped]
     if not stopped or len(stopped) == len(status.accounts):
         return ""
-    names = get_text_list([f"“{alias}”" for alias in stopped], _("and"))
+    names = get_text_list([_("“%(account)s”") % {"account": alias} for alias in stopped], _("and"))
     words = ngettext(
         "Nothing flows in the account %(accounts)s. The others go on.",
         "Nothing flows in the accounts %(accounts)s. The others go on.",

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from django.db import Error, InterfaceError, OperationalError, connections, transaction
+from django.db import DataError, Error, InterfaceError, OperationalError, connections, transaction
 
 from ..exceptions import InTransaction
 from ..models import CustomerQuerySet, has_row_locks, is_lock_timeout, lock_rows
@@ -19,6 +19,9 @@ from .records import Key
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+#: MariaDB's and MySQL's number for a text that the column's character set does not have.
+_NO_SUCH_CHARACTER = 1366
 
 
 def retry_lost_connection(act: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
@@ -47,6 +50,19 @@ def retry_lost_connection(act: Callable[Concatenate[str, P], T]) -> Callable[Con
         raise bare
 
     return without_values
+
+
+@contextmanager
+def data_errors() -> Iterator[None]:
+    """Raises DataError for a text that the database cannot store. Django takes MariaDB's error for an outage."""
+    try:
+        yield
+    except OperationalError as error:
+        if error.args[:1] != (_NO_SUCH_CHARACTER,):
+            raise
+    else:
+        return
+    raise DataError("A character that the column cannot store.")
 
 
 @contextmanager

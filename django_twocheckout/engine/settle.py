@@ -21,7 +21,7 @@ from ..models import Customer, Presence, Verb, host_now, is_lock_timeout, short_
 from ..redaction import RedactedDict
 from ..wire import model_field, model_names
 from .claims import ours
-from .database import lock_free, retry_lost_connection
+from .database import data_errors, lock_free, retry_lost_connection
 from .records import Claim, Finished, Key, Result, Settled
 from .retry import after_pull, after_push, code_of
 
@@ -141,7 +141,8 @@ def _settle_together(database: str, together: list[tuple[Claim, Columns]]) -> se
         lease__in=leases, lease_expires_at__isnull=False, changed_since_claim=False
     )
     try:
-        with transaction.atomic(using=database), short_waits(database, unique := _writes_reference(together[0][1])):
+        unique = _writes_reference(together[0][1])
+        with data_errors(), transaction.atomic(using=database), short_waits(database, unique):
             pks = lock_free(rows, {claim.pk for claim, _columns in together}, unique=unique)
             together = [(claim, columns) for claim, columns in together if claim.pk in pks]
             values = RedactedDict({name: _each(name, together) for name in (together[0][1] if together else ())})
@@ -231,7 +232,8 @@ def _settle_one(database: str, one: Finished) -> Settled:
     claim, result = one.claim, one.result
     learnt, row, columns = _learnt(claim, result), ours(claim), _columns(one)
     try:
-        with transaction.atomic(using=database), short_waits(database, unique := _writes_reference(columns)):
+        unique = _writes_reference(columns)
+        with data_errors(), transaction.atomic(using=database), short_waits(database, unique):
             if not lock_free(row, {claim.pk}, unique=unique) and row.exists():
                 return Settled.ROW_LOCKED
             if row.filter(changed_since_claim=False).update_unmarked(**columns):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 
-from django.db import DatabaseError, DataError, OperationalError, router
+from django.db import DatabaseError, DataError, router
 
-from ..engine.database import retry_lost_connection
+from ..engine.database import data_errors, retry_lost_connection
 from ..models import Customer, Notification, NotificationKind, NotificationOutcome, database_now
 from .references import rows_with
 
@@ -18,8 +18,6 @@ logger = logging.getLogger("twocheckout")
 #: Forged requests are stored up to this number, so that nobody can fill the database. The sweep deletes those of
 #: yesterday.
 MOST_FORGED = 10_000
-#: MariaDB's number, and MySQL's, for a text that the column's character set does not have.
-_NO_SUCH_CHARACTER = 1366
 
 
 class NotStorable(ValueError):
@@ -45,20 +43,17 @@ def store(
     Raises NotStorable for references with characters that the database does not have, or a database error.
     """
     try:
-        Notification.objects.using(database).create(
-            account=account,
-            kind=kind,
-            outcome=outcome,
-            received_at=database_now(),
-            customer_reference=customer_reference,
-            external_customer_reference=external_customer_reference,
-        )
+        with data_errors():
+            Notification.objects.using(database).create(
+                account=account,
+                kind=kind,
+                outcome=outcome,
+                received_at=database_now(),
+                customer_reference=customer_reference,
+                external_customer_reference=external_customer_reference,
+            )
     except (DataError, ValueError):
         raise NotStorable from None
-    except OperationalError as error:
-        if error.args[:1] == (_NO_SUCH_CHARACTER,):
-            raise NotStorable from None
-        raise
 
 
 def count_forged(account: str, kind: NotificationKind) -> None:

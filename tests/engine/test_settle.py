@@ -11,7 +11,7 @@ from django_twocheckout.client import TwoCheckoutClient
 from django_twocheckout.engine import claims, reconcile, settle
 from django_twocheckout.engine.batch import finish, run_one
 from django_twocheckout.engine.clients import current_client
-from django_twocheckout.exceptions import CustomerBusy
+from django_twocheckout.exceptions import CustomerBusy, UnreadableAnswer
 from django_twocheckout.flows.push import unmarked_changes
 from django_twocheckout.models import Customer, Verb
 from django_twocheckout.testing import Fault
@@ -116,6 +116,21 @@ def test_settle__an_answer_that_the_database_refuses(ada, twocheckout, monkeypat
     assert (ada.sync_state, other.sync_state, ada.lease_expires_at) == ("pending", "pending", None)
     assert "cannot be stored" in ada.sync_error
     assert len(ada.in_doubt) == 1  # the next try looks it up
+
+
+def test_settle__a_character_that_mariadb_does_not_have(pushed, twocheckout):
+    """Its driver calls that an operational error, as if the database were away."""
+
+    def narrow(execute, sql, params, many, context):
+        if "😀" in str(params):
+            raise OperationalError(1366, "Incorrect string value")
+        return execute(sql, params, many, context)
+
+    twocheckout.edit(pushed.customer_reference, City="Paris 😀")
+    with connection.execute_wrapper(narrow), pytest.raises(UnreadableAnswer, match="cannot be stored"):
+        sync.pull(pushed)
+    pushed.refresh_from_db()
+    assert (pushed.city, pushed.lease_expires_at) == ("London", None)
 
 
 def test_settle__a_pull_that_cannot_be_written_is_no_success(pushed, twocheckout, monkeypatch):

@@ -50,8 +50,6 @@ PLACEHOLDERS: Mapping[str, str] = {
 }
 # The country and the language stay: they name nobody, and 2Checkout requires a country that exists.
 
-GONE = "2Checkout does not have this customer."
-
 
 def erase(claim: Claim, client: TwoCheckoutClient) -> Result:
     """Bring 2Checkout to placeholders. Sends nothing if it has them, or if it does not have the customer.

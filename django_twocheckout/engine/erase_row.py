@@ -165,8 +165,8 @@ def _hashes(claim: Claim, result: Result) -> dict[str, str]:
     """The hashes of what is known by now. The reference may have been found only on the way."""
     external = claim.values["external_customer_reference"]
     return RedactedDict(
-        reference_hash=reference_hash(claim.account, result.reference or claim.reference),
-        external_reference_hash=reference_hash(claim.account, external),
+        reference_hash=reference_hash(result.reference or claim.reference),
+        external_reference_hash=reference_hash(external),
         key_name=key_name(),
     )
 

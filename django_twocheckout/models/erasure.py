@@ -79,7 +79,7 @@ class ErasureManager(models.Manager["Erasure"]):
         ended = models.Q(state__in=[ErasureState.ERASED, ErasureState.KEPT], ended_at__lt=before)
         return self.using(database).filter(lost | (ended & models.Q(announced=False))).order_by("pk")
 
-    def begun(self, database: str, customers: Iterable[Any]) -> dict[int, tuple[int, bool]]:
+    def begun(self, database: str, customers: Iterable[Any]) -> dict[Any, tuple[int, bool]]:
         """The erasures under way by customer: key, and whether it goes on while a subscription is active."""
         rows = self.under_way(database).filter(customer__pk__in=customers).order_by("pk")
         names = ("customer_id", "pk", "with_active_subscriptions")

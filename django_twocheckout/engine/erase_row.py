@@ -37,7 +37,7 @@ from ..models import (
 )
 from ..redaction import RedactedDict
 from .database import retry_lost_connection
-from .erase_remote import GONE
+from .erase_remote import DETAILS, GONE
 from .records import Claim, Finished, Key, Result, Settled
 from .retry import backoff, code_of
 
@@ -51,6 +51,10 @@ NAMELESS = "(erased)"
 ERASED = (
     "Erased here and at 2Checkout. 2Checkout cannot delete a customer: it keeps one without personal data under the "
     "same references, and its own orders and invoices."
+)
+OF_ANOTHER = (
+    "Erased here. The customer that 2Checkout has under our reference belongs to another row here, so it was left as "
+    "it is."
 )
 EMPTIED = "The row itself stays, emptied, because the project's other rows need it."
 
@@ -146,12 +150,14 @@ def _close(database: str, claim: Claim, state: ErasureState, words: str, hashes:
 
 def _outcome(claim: Claim, result: Result) -> tuple[ErasureState, str]:
     """The state of the erasure, and its words: our own, and 2Checkout's codes. Its words may quote the customer."""
+    if result.unfinished:  # the reference that was found could not be written
+        return ErasureState.KEPT, OF_ANOTHER
     kept = list(result.kept)
     if result.still_shown:
         names = ", ".join(sorted(result.still_shown))
         kept.append(f"these fields, because 2Checkout still shows them after it acknowledged the placeholders: {names}")
-    elif isinstance(result.error, RequestRejected):
-        kept.append(f"the customer's details, because 2Checkout refused the placeholders ({code_of(result.error)})")
+    elif isinstance(result.error, RequestRejected) and not any(what.startswith(DETAILS) for what in kept):
+        kept.append(f"{DETAILS}, because 2Checkout refused a request about them ({code_of(result.error)})")
     if kept:
         words = f"Erased here. Kept at 2Checkout: {'; '.join(kept)}. A person has to finish it in the Control Panel."
         return ErasureState.KEPT, words

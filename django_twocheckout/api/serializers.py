@@ -20,7 +20,7 @@ from ..conf import conf
 from ..flows.account_link import ACCOUNT_PAGES
 from ..models import Customer, Presence, SyncState
 from ..redaction import redacted_repr
-from ..sync import Card, Difference, Status, Subscription
+from ..sync import AccountStatus, Card, Difference, Status, Subscription
 
 #: What a person may write: what is pushed, and for a new customer its account.
 WRITABLE = (
@@ -263,10 +263,28 @@ class SubscriptionSerializer(serializers.Serializer[Subscription]):
     __repr__ = redacted_repr
 
 
+class AccountStatusSerializer(serializers.Serializer[AccountStatus]):
+    """One account, and those of its customers that the person may see."""
+
+    account = serializers.CharField(source="alias")
+    counts = serializers.DictField(child=serializers.IntegerField())
+    gone = serializers.IntegerField()
+    paused_now = serializers.BooleanField()
+    paused_since = serializers.DateTimeField(allow_null=True)
+    paused_until = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+    to_confirm = serializers.BooleanField()
+    swept_at = serializers.DateTimeField(allow_null=True)
+    worked_at = serializers.DateTimeField(allow_null=True)
+
+    __repr__ = redacted_repr
+
+
 class StatusSerializer(serializers.Serializer[Status]):
     """The state of all customers that the person may see, and of the accounts."""
 
     now = serializers.DateTimeField()
+    accounts = AccountStatusSerializer(many=True)
     counts = serializers.DictField(child=serializers.IntegerField())
     gone = serializers.IntegerField()
     due = serializers.IntegerField()

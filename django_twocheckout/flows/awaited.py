@@ -32,12 +32,14 @@ async def acards(customer: Customer) -> list[Card]:
     return await sync_to_async(cards)(customer)
 
 
-async def adelete_card(customer: Customer, token: str, *, source: Source = Source.CODE, user: object = "") -> None:
+async def adelete_card(
+    customer: Customer, token: str, *, card: str = "", source: Source = Source.CODE, user: object = ""
+) -> None:
     """As :func:`.delete_card`, to be awaited."""
-    card = RedactedDict(token=token)
+    secret = RedactedDict(token=token)
     del token  # an error report must not show it in this frame, nor in those of asgiref
 
     def delete() -> None:
-        delete_card(customer, card["token"], source=source, user=user)
+        delete_card(customer, secret["token"], card=card, source=source, user=user)
 
     await sync_to_async(delete)()

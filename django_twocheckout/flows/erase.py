@@ -109,7 +109,9 @@ def _refuse_active(database: str, row: Customer, client: TwoCheckoutClient) -> N
         return
     before = client.requests_sent
     try:
-        if has_active(client, row.customer_reference):
+        with one.fetching(client, database, row.account):
+            active = has_active(client, row.customer_reference)
+        if active:
             raise ActiveSubscription
     except (TransientError, UnreadableAnswer) as error:
         logger.info("customer %s: subscriptions not told: %s", row.pk, error, extra={"action": "erase.unasked"})

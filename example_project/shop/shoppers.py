@@ -54,4 +54,5 @@ def take_over():
 
 def progress():
     known = set(Customer.objects.values_list("customer_reference", flat=True))
-    return Progress(len(vendor.shoppers), len(known.intersection(vendor.shoppers)), asked_pulls(Source.COMMAND).count())
+    waiting = asked_pulls(Source.COMMAND, Customer.objects.all()).count()
+    return Progress(len(vendor.shoppers), len(known.intersection(vendor.shoppers)), waiting)

@@ -17,6 +17,7 @@ from django_twocheckout.flows import jobs
 from django_twocheckout.models import Account, Customer, Job, Verb
 
 from ..customers import ADA, GRACE
+from ..shop.models import Buyer
 from ..two_accounts import second_account
 from .pages import ADD, CARDS, LIST, STATUS, act, form, said, text, values
 
@@ -295,3 +296,12 @@ def test_a_wrong_setting_beside_a_customer_that_was_tried(admin_client, ours, co
     Customer.objects.update_unmarked(failed_attempts=3)
     configure(ACCOUNTS="nonsense")
     assert "Tried 3 of 14 times" in text(admin_client.get(form(ours["us"])))
+
+
+def test_an_account_that_a_mirror_sets_is_not_to_be_chosen(admin_client, mirror_with, us):
+    mirror_with(lambda buyer: {"account": "us", "email": buyer.email})
+    buyer = Buyer.objects.create(name="Ada", email="ada@example.org")
+    page = admin_client.get(form(buyer.customer))
+    assert "merchant_account" not in page.context["adminform"].form.fields
+    admin_client.post(form(buyer.customer), {"merchant_account": "default", "_save": "Save"})
+    assert Customer.objects.get().account == "us"

@@ -254,3 +254,17 @@ def test_no_deletion_and_no_put__with_the_reason(ada, api):
     assert answer.json()["detail"].startswith("Send what is to be changed by PATCH.")
     assert api.delete(LIST).json() == {"detail": 'Method "DELETE" not allowed.'}
     assert Customer.objects.exists()
+
+
+def test_an_excluded_field_is_neither_answered_nor_taken(pushed, api, configure, twocheckout):
+    configure(EXCLUDE_FIELDS=("phone", "existing_cards"))
+    answered = api.get(at(pushed)).json()
+    assert {"phone", "existing_cards"}.isdisjoint(answered)
+    assert answered["email"] == pushed.email
+    for name in ("phone", "existing_cards"):
+        refused = patch(api, pushed, **{name: "1"})
+        assert refused.json() == {name: ["This site does not exchange this field with 2Checkout."]}
+    assert post(api, phone="1", email="other@example.org").status_code == 400
+    assert "phone" not in {one["field"] for one in api.get(at(pushed, "compare")).json()}
+    configure(EXCLUDE_FIELDS=())
+    assert patch(api, pushed, phone="1").json()["phone"] == "1"

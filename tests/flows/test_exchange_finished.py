@@ -9,10 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from django_twocheckout import signals, sync
 from django_twocheckout.client import TwoCheckoutClient
 from django_twocheckout.engine import report
-from django_twocheckout.exceptions import CardNotDeleted, NotFound, SendingStopped
+from django_twocheckout.exceptions import CardNotDeleted, NotFound, SendingStopped, TwoCheckoutError
+from django_twocheckout.flows.compare import compare_each
 from django_twocheckout.flows.imports import Import
-from django_twocheckout.models import Attempt, Customer, Verb
+from django_twocheckout.kit import synced_customer
+from django_twocheckout.models import Account, Attempt, Customer, Verb
 
+from ..clock import asks_come_due
 from ..customers import ADA, GRACE, change
 from ..two_accounts import second_account
 
@@ -99,6 +102,47 @@ def test_delete_card(with_cards, told, twocheckout):
     with pytest.raises(CardNotDeleted):
         sync.delete_card(with_cards, other.token)
     assert told[-1][:2] == ("delete", "failed")
+
+
+def test_each_attempt_to_erase(pushed, told, twocheckout):
+    told.clear()
+    sync.erase(pushed)
+    twocheckout.fail("503")
+    sync.sweep()
+    assert [one[:3] for one in told] == [("fetch", "done", 200), ("erase", "retry", 503)]
+    asks_come_due()
+    Account.objects.update(open_until=None)
+    sync.sweep()
+    assert [one[:2] for one in told[2:]] == [("erase", "done")]
+    assert sum(one[3] for one in told) == len(twocheckout.requests)
+    assert not Customer.objects.exists()
+
+
+def test_an_erasure_that_is_refused(pushed, told, twocheckout):
+    sync.erase(pushed)
+    twocheckout.edit(pushed.customer_reference, Enabled=True)  # as while a subscription is active
+    sync.sweep()
+    assert [one[:2] for one in told] == [("fetch", "done"), ("erase", "failed"), ("push", "agreed")]
+
+
+def test_what_a_person_looks_at(pushed, told, twocheckout):
+    sync.subscriptions(pushed)
+    sync.account_link(pushed)
+    sync.export(pushed)
+    twocheckout.fail("503")
+    with pytest.raises(TwoCheckoutError):
+        sync.subscriptions(pushed)
+    assert [one[:3] for one in told] == [("fetch", "done", 200)] * 3 + [("fetch", "failed", 503)]
+    assert sum(one[3] for one in told) == len(twocheckout.requests)
+
+
+def test_many_that_are_compared(pushed, told, twocheckout):
+    other = synced_customer(twocheckout, **ADA)
+    lost = synced_customer(**ADA)
+    found = dict(compare_each([pushed.pk, other.pk, lost.pk], "default"))
+    assert isinstance(found[lost.pk], NotFound)
+    assert sorted(one[:2] for one in told) == [("fetch", "done"), ("fetch", "done"), ("fetch", "failed")]
+    assert sum(one[3] for one in told) == len(twocheckout.requests)
 
 
 def test_nothing_is_told_of_what_was_not_begun(ada, told, configure):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_twocheckout import sync
+from django_twocheckout.exceptions import BeingErased
 from django_twocheckout.flows.imports import Import
 from django_twocheckout.flows.plan import plans
 from django_twocheckout.flows.push import unmarked_changes
@@ -135,3 +136,25 @@ def test_the_serializer_is_without_them(ours):
 def test_a_fiscal_code_that_is_not_sent_needs_no_company(ours):
     ours.company = ""
     ours.full_clean()
+
+
+def test_erased__2checkouts_own_values_are_the_persons_too(ours, twocheckout):
+    sync.push(ours)
+    twocheckout.edit(ours.customer_reference, Phone="999", Company="Theirs")
+    twocheckout.add_card(ours.customer_reference)
+    sync.erase(ours)
+    sync.sweep()
+    [theirs] = twocheckout.customers
+    assert (theirs["Phone"] or "", theirs["Company"] or "", theirs["FirstName"]) == ("", "", "Erased")
+    assert twocheckout.cards(ours.customer_reference) == []
+    assert not Customer.objects.exists()
+
+
+def test_they_are_not_written_to_a_row_that_is_being_erased(ours, twocheckout):
+    sync.push(ours)
+    sync.erase(ours)
+    assert Customer.objects.update(phone="558") == 0
+    ours.refresh_from_db()
+    with pytest.raises(BeingErased):
+        change(ours, phone="559")
+    assert Customer.objects.get().phone == "555"

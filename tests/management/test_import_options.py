@@ -84,7 +84,7 @@ def test_a_row_of_another_account_is_not_linked(us, twocheckout):
 
 
 def test_an_account_that_the_settings_do_not_have(twocheckout):
-    with pytest.raises(CommandError, match="The settings have no account 'eu'"):
+    with pytest.raises(CommandError, match="TWOCHECKOUT has no account 'eu'"):
         run("--account", "eu")
     assert twocheckout.requests == []
 

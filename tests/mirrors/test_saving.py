@@ -11,8 +11,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_twocheckout import sync
+from django_twocheckout.flows.verify import verify
 from django_twocheckout.models import Customer
 
+from ..customers import ADA
 from ..shop.models import Buyer, Guest, Subscriber
 from .people import COMPLETE
 
@@ -256,3 +258,18 @@ def test_a_database_without_our_tables(settings):
     settings.DATABASE_ROUTERS = ["tests.mirrors.routers.Elsewhere"]
     Buyer(**COMPLETE).save(using="replica")
     assert not Customer.objects.using("replica").exists()
+
+
+def test_an_excluded_field_is_left_out(db, mirror_with, marked, configure, twocheckout):
+    configure(EXCLUDE_FIELDS=("phone",))
+    mirror_with(lambda buyer: {**ADA, "email": buyer.email, "phone": buyer.name})
+    buyer = Buyer.objects.create(**COMPLETE)
+    sync.push(buyer.customer)
+    buyer.name = "Grace"
+    buyer.save()
+    customer = Customer.objects.get()
+    assert (customer.phone, "phone" in customer.mirrored, customer.sync_state, marked()) == ("", False, "synced", [])
+    configure(EXCLUDE_FIELDS=())
+    verify()
+    customer.refresh_from_db()
+    assert (customer.phone, customer.sync_state) == ("Grace", "pending")

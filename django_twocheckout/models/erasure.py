@@ -36,7 +36,8 @@ class ErasureState(models.TextChoices):
 def reference_hash(reference: str | None, key: str | bytes | None = None) -> str:
     """The hash of a customer's reference, of either kind. Blank without a reference.
 
-    The account is no part of it, so that one can be renamed. It is keyed by the project's SECRET_KEY: a number of nine digits would be found by trying all of them.
+    The account is no part of it, so that an account can be renamed.
+    It is keyed by the project's SECRET_KEY: a number of nine digits would be found by trying all of them.
     """
     if not reference:
         return ""

@@ -57,6 +57,8 @@ def test_echo(name, sent, shown):
         ("Company", "Acme", "Acme Ltd"),
         ("Company", "Acme", ""),
         ("Company", "", "Acme"),
+        ("Phone", "", "555"),
+        ("Zip", "", "SW1Y 4JH"),
         ("Phone", "555", "556"),
         ("Phone", "555", "555 ask for Ada"),
         ("Phone", "abc", "def"),

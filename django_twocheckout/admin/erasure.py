@@ -88,11 +88,8 @@ class ErasureAdmin(PagedAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q(pk__in=())
-        for account in set(queryset.order_by().values_list("account", flat=True)):
-            hashes = [reference_hash(account, term, key) for key in signing_keys()]
-            found |= Q(account=account) & (Q(reference_hash__in=hashes) | Q(external_reference_hash__in=hashes))
-        return queryset.filter(found), False
+        hashes = [reference_hash(term, key) for key in signing_keys()]
+        return queryset.filter(Q(reference_hash__in=hashes) | Q(external_reference_hash__in=hashes)), False
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changes = super().get_changelist_instance(request)

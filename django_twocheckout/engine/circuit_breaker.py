@@ -82,7 +82,7 @@ def record(database: str, account: str, finished: Sequence[Finished], mode: Mode
         if counted.exists():  # mostly not, and a look costs less than a lock
             update_free(counted, unanswered=0)
     # A row without any answer ever must not look like an outage, so each row counts once.
-    new = sum(one.claim.failed_attempts == 0 for one in unanswered)
+    new = sum(one.claim.is_first_attempt for one in unanswered)
     trial = mode is Mode.TRIAL
     if failure is None and unanswered and (trial or (new and _count(database, account, new) >= UNANSWERED_LIMIT)):
         failure = unanswered[-1]

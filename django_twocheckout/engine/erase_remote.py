@@ -50,6 +50,9 @@ PLACEHOLDERS: Mapping[str, str] = {
 }
 # The country and the language stay: they name nobody, and 2Checkout requires a country that exists.
 
+#: What 2Checkout may keep of the customer, beside cards.
+DETAILS = "the customer's details"
+
 
 def erase(claim: Claim, client: TwoCheckoutClient) -> Result:
     """Bring 2Checkout to placeholders. Sends nothing if it has them, or if it does not have the customer.
@@ -93,9 +96,13 @@ def _erase(claim: Claim, client: TwoCheckoutClient, result: Result, reference: s
         return
     if not leftovers(remote):
         return
-    with send_by(claim.send_by):
-        # So that the details of its subscriptions are overwritten too.
-        client.update_customer(reference, placeholders(remote), end_user_update=True)
+    try:
+        with send_by(claim.send_by):
+            # So that the details of its subscriptions are overwritten too.
+            client.update_customer(reference, placeholders(remote), end_user_update=True)
+    except RequestRejected as refusal:
+        result.kept.append(f"{DETAILS}, because 2Checkout refused the placeholders ({code_of(refusal)})")
+        raise
     result.still_shown = leftovers(_of_this(client.retrieve_customer(reference), reference))
     if result.still_shown:
         names = ", ".join(sorted(result.still_shown))

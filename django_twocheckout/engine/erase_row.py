@@ -38,6 +38,7 @@ from ..models import (
 )
 from ..redaction import RedactedDict
 from .database import retry_lost_connection
+from .erase_remote import DETAILS
 from .records import Claim, Finished, Key, Result, Settled
 from .retry import backoff, code_of
 
@@ -140,12 +141,14 @@ def _close(database: str, claim: Claim, state: ErasureState, words: str, hashes:
 
 def _outcome(claim: Claim, result: Result) -> tuple[ErasureState, str]:
     """The state of the erasure, and its words: our own, and 2Checkout's codes. Its words may quote the customer."""
+    if result.unfinished:  # the reference that was found could not be written
+        return ErasureState.KEPT, f"{erasure_words.ERASED_HERE} {erasure_words.OF_ANOTHER}"
     kept = list(result.kept)
     if result.still_shown:
         names = ", ".join(sorted(result.still_shown))
         kept.append(f"these fields, because 2Checkout still shows them after it acknowledged the placeholders: {names}")
-    elif isinstance(result.error, RequestRejected):
-        kept.append(f"the customer's details, because 2Checkout refused the placeholders ({code_of(result.error)})")
+    elif isinstance(result.error, RequestRejected) and not any(what.startswith(DETAILS) for what in kept):
+        kept.append(f"{DETAILS}, because 2Checkout refused a request about them ({code_of(result.error)})")
     if kept:
         words = f"{erasure_words.ERASED_HERE} Kept at 2Checkout: {'; '.join(kept)}. {erasure_words.FINISH}"
         return ErasureState.KEPT, words
@@ -162,8 +165,8 @@ def _hashes(claim: Claim, result: Result) -> dict[str, str]:
     """The hashes of what is known by now. The reference may have been found only on the way."""
     external = claim.values["external_customer_reference"]
     return RedactedDict(
-        reference_hash=reference_hash(claim.account, result.reference or claim.reference),
-        external_reference_hash=reference_hash(claim.account, external),
+        reference_hash=reference_hash(result.reference or claim.reference),
+        external_reference_hash=reference_hash(external),
         key_name=key_name(),
     )
 

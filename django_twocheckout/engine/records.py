@@ -115,6 +115,11 @@ class Claim:
         return self.pull_asked or self.verb is Verb.PULL
 
     @property
+    def is_first_attempt(self) -> bool:
+        """Whether what is being done has not failed before. A pull that was asked for has attempts of its own."""
+        return not (self.failed_attempts if self.verb is Verb.PUSH else self.ask_attempts)
+
+    @property
     def database_time(self) -> datetime:
         """The database's clock now, without a statement."""
         return self.claimed_at + timedelta(seconds=time.monotonic() - self.read_at)

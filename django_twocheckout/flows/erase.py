@@ -128,8 +128,8 @@ def _begin(database: str, row: Customer, with_active: bool, source: Source, user
             source=source,
             user=user,
             with_active_subscriptions=with_active,
-            reference_hash=reference_hash(row.account, row.customer_reference),
-            external_reference_hash=reference_hash(row.account, row.external_customer_reference),
+            reference_hash=reference_hash(row.customer_reference),
+            external_reference_hash=reference_hash(row.external_customer_reference),
             key_name=key_name(),
         )
         asks.ask(Verb.ERASE, Customer.objects.using(database), [row.pk], source=source)

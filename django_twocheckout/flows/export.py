@@ -41,8 +41,8 @@ def export(customer: Customer) -> dict[str, Any]:
     found = {
         "exported_at": timezone.now(),
         "customer": _values(row, _WORK),
-        "history": _all(Attempt.objects.using(database).filter(customer=row.pk).order_by("at", "pk")),
-        "notifications": _all(of_customer(row).order_by("received_at", "pk")),
+        "history": _all(Attempt.objects.using(database).filter(customer=row.pk).order_by("pk")),
+        "notifications": _all(of_customer(row).order_by("pk")),
         "at_2checkout": remote,
         "cards": cards,
         "remote_error": problem,

@@ -33,15 +33,16 @@ class ErasureState(models.TextChoices):
     REFUSED = "refused", _("Refused")
 
 
-def reference_hash(account: str, reference: str | None, key: str | bytes | None = None) -> str:
-    """The hash of a reference of this account's customer, of either kind. Blank without a reference.
+def reference_hash(reference: str | None, key: str | bytes | None = None) -> str:
+    """The hash of a customer's reference, of either kind. Blank without a reference.
 
+    The account is no part of it, so that an account can be renamed.
     It is keyed by the project's SECRET_KEY: a number of nine digits would be found by trying all of them.
     """
     if not reference:
         return ""
     secret = signing_keys()[0] if key is None else key
-    return salted_hmac(_SALT, f"{account}\n{reference}", secret=secret, algorithm="sha256").hexdigest()
+    return salted_hmac(_SALT, reference, secret=secret, algorithm="sha256").hexdigest()
 
 
 def key_name(key: str | bytes | None = None) -> str:
@@ -57,10 +58,7 @@ class ErasureManager(models.Manager["Erasure"]):
         Hashes made with a key of SECRET_KEY_FALLBACKS are found too.
         """
         hashes = {
-            reference_hash(account, reference, key): reference
-            for reference in references
-            if reference
-            for key in signing_keys()
+            reference_hash(reference, key): reference for reference in references if reference for key in signing_keys()
         }
         if not hashes:
             return set()
@@ -79,7 +77,7 @@ class ErasureManager(models.Manager["Erasure"]):
         ended = models.Q(state__in=[ErasureState.ERASED, ErasureState.KEPT], ended_at__lt=before)
         return self.using(database).filter(lost | (ended & models.Q(announced=False))).order_by("pk")
 
-    def begun(self, database: str, customers: Iterable[Any]) -> dict[int, tuple[int, bool]]:
+    def begun(self, database: str, customers: Iterable[Any]) -> dict[Any, tuple[int, bool]]:
         """The erasures under way by customer: key, and whether it goes on while a subscription is active."""
         rows = self.under_way(database).filter(customer__pk__in=customers).order_by("pk")
         names = ("customer_id", "pk", "with_active_subscriptions")

@@ -12,6 +12,9 @@ KEEPS_ONE = _(
     "orders and invoices."
 )
 NOT_THERE = _("2Checkout does not have this customer.")
+OF_ANOTHER = _(
+    "The customer that 2Checkout has under our reference belongs to another row here, so it was left as it is."
+)
 EMPTIED = _("The row itself stays, emptied, because the project's other rows need it.")
 REFERENCE_STAYS = _("Our own reference looks like an e-mail address, and stays there.")
 FINISH = _("A person has to finish it in the Control Panel.")
@@ -26,6 +29,7 @@ SENTENCES = (
     ERASED_HERE,
     KEEPS_ONE,
     NOT_THERE,
+    OF_ANOTHER,
     EMPTIED,
     REFERENCE_STAYS,
     FINISH,

@@ -17,7 +17,7 @@ from django.db import connection
 from django_twocheckout import checks as our_checks
 from django_twocheckout import exceptions, signals, sync
 from django_twocheckout.conf import KNOWN
-from django_twocheckout.models import Account, Ask, Attempt, Customer, Notification
+from django_twocheckout.models import Account, Ask, Attempt, Customer, Erasure, Notification
 from django_twocheckout.testing import FAULTS, Behaviour
 
 from ..customers import ADA
@@ -75,14 +75,15 @@ def test_the_statements_that_rename_an_account_reach_each_table_with_one(db):
     Ask.objects.create(**rows, verb="pull")
     Attempt.objects.create(**rows, verb="pull", outcome="done", source="code")
     Notification.objects.create(**rows, kind="ipn")
+    Erasure.objects.create(**rows, source="code")
     with connection.cursor() as cursor:
         for statement in filter(None, map(str.strip, block.text.split(";"))):
             cursor.execute(statement)
-    for model in (Customer, Ask, Attempt, Notification):
+    for model in (Customer, Ask, Attempt, Erasure, Notification):
         assert set(model.objects.values_list("account", flat=True)) == {"america"}
     assert Account.objects.get().alias == "america"
     with_account = {model for model in Customer._meta.apps.get_models() if has_account(model)}
-    assert with_account == {Customer, Ask, Attempt, Notification}
+    assert with_account == {Customer, Ask, Attempt, Erasure, Notification}
 
 
 def has_account(model):

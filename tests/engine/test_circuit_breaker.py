@@ -8,16 +8,17 @@ from django.utils import timezone
 
 from django_twocheckout import signals, sync, tasks
 from django_twocheckout.engine import circuit_breaker, reconcile
+from django_twocheckout.engine.asks import ask
 from django_twocheckout.engine.batch import finish
 from django_twocheckout.engine.clients import current_client
 from django_twocheckout.exceptions import AuthenticationFailed, RateLimited
 from django_twocheckout.flows.account import current_account
-from django_twocheckout.models import Account, Customer
+from django_twocheckout.models import Account, Customer, Source, Verb
 from django_twocheckout.testing import Fault
 from django_twocheckout.testing.faults import FAULTS
 
 from ..accounts import account, pause_ends
-from ..clock import overdue
+from ..clock import asks_come_due, overdue
 from ..customers import ADA, claim_of
 
 
@@ -107,6 +108,15 @@ def test_open__not_for_one_bad_row(ada, twocheckout):
         1,
         circuit_breaker.UNANSWERED_LIMIT + 3,
     )
+
+
+def test_open__not_for_one_bad_pull(pushed, twocheckout):
+    ask(Verb.PULL, Customer.objects.all(), [pushed.pk], source=Source.CODE)
+    with twocheckout.outage("500"):
+        for _ in range(circuit_breaker.UNANSWERED_LIMIT + 3):
+            sync.sweep()
+            asks_come_due()
+    assert (account().open_until, account().unanswered) == (None, 1)
 
 
 def test_open__late_results_make_it_neither_shorter_nor_longer(ada, twocheckout):

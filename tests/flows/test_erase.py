@@ -138,7 +138,7 @@ def test_found_by_our_reference__and_another_row_has_it(pushed, twocheckout):
     twocheckout.edit(pushed.customer_reference, ExternalCustomerReference=ours.external_customer_reference)
     sync.erase(ours)
     erasure = swept(times=3)
-    assert erasure.state == "kept"
+    assert (erasure.state, "belongs to another row here" in erasure.words) == ("kept", True)
     assert twocheckout.customers[0]["FirstName"] == "Ada"
     assert Customer.objects.get() == pushed
 
@@ -538,6 +538,14 @@ def test_kept__the_placeholders_are_refused(pushed, twocheckout):
     assert "the customer's details, because 2Checkout refused the placeholders (SIM_NO)" in erasure.words
     assert "ada@example.org" not in erasure.words
     assert twocheckout.customers[0]["FirstName"] == "Ada"
+
+
+def test_kept__2checkout_refuses_to_show_it(pushed, twocheckout):
+    twocheckout.fail(Fault(422, '{"error_code": "SIM_ODD", "message": "Ada is odd"}'), method="GET")
+    sync.erase(pushed, with_active_subscriptions=True)
+    erasure = swept()
+    assert (erasure.state, "Ada" in erasure.words) == ("kept", False)
+    assert "the customer's details, because 2Checkout refused a request about them (SIM_ODD)" in erasure.words
 
 
 def showing(vendor, **changes):

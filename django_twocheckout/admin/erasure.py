@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..conf import signing_keys
-from ..models import Customer, Erasure, ErasureState, reference_hash
+from ..models import Customer, Erasure, ErasureState, erasure_words, reference_hash
 from .base import PagedAdmin, user_names
+from .display.failures import translated
 
 #: The sync state with the same colour, and an icon: colour alone must not tell them apart.
 _LOOKS = {
@@ -32,7 +33,7 @@ _LOOKS = {
 class ErasureAdmin(PagedAdmin):
     """Nothing to edit: a list of erasures, and a page for each."""
 
-    list_display = ["row", "shown_state", "words", "begun_at", "ended_at", "person"]
+    list_display = ["row", "state_and_words", "begun_at", "ended_at", "person"]
     list_display_links = ["row"]
     list_filter = ["state"]
     list_per_page = 50
@@ -43,7 +44,7 @@ class ErasureAdmin(PagedAdmin):
         "row",
         "account",
         "shown_state",
-        "words",
+        "in_words",
         "begun_at",
         "ended_at",
         "person",
@@ -106,6 +107,15 @@ class ErasureAdmin(PagedAdmin):
         look, icon = _LOOKS[ErasureState(erasure.state)]
         shown = '<span class="tco-state tco-state-{}"><span aria-hidden="true">{}</span> {}</span>'
         return format_html(shown, look, icon, erasure.get_state_display())
+
+    @admin.display(description=gettext_lazy("in words"))
+    def in_words(self, erasure: Erasure) -> str:
+        return erasure_words.in_words(translated(erasure.words))
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_and_words(self, erasure: Erasure) -> str:
+        words = format_html('<div class="tco-reason">{}</div>', self.in_words(erasure)) if erasure.words else ""
+        return format_html("{}{}", self.shown_state(erasure), words)
 
     @admin.display(description=gettext_lazy("asked by"))
     def person(self, erasure: Any) -> str:

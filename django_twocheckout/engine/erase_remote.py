@@ -50,7 +50,6 @@ PLACEHOLDERS: Mapping[str, str] = {
 }
 # The country and the language stay: they name nobody, and 2Checkout requires a country that exists.
 
-GONE = "2Checkout does not have this customer."
 #: What 2Checkout may keep of the customer, beside cards.
 DETAILS = "the customer's details"
 

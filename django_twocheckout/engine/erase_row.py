@@ -26,6 +26,7 @@ from ..models import (
     Presence,
     SyncState,
     Verb,
+    erasure_words,
     has_row_locks,
     is_lock_timeout,
     key_name,
@@ -37,7 +38,7 @@ from ..models import (
 )
 from ..redaction import RedactedDict
 from .database import retry_lost_connection
-from .erase_remote import DETAILS, GONE
+from .erase_remote import DETAILS
 from .records import Claim, Finished, Key, Result, Settled
 from .retry import backoff, code_of
 
@@ -47,16 +48,6 @@ logger = logging.getLogger("twocheckout")
 LOCKED_SECONDS = 5.0
 #: What the admin's log shows instead of a name.
 NAMELESS = "(erased)"
-
-ERASED = (
-    "Erased here and at 2Checkout. 2Checkout cannot delete a customer: it keeps one without personal data under the "
-    "same references, and its own orders and invoices."
-)
-OF_ANOTHER = (
-    "Erased here. The customer that 2Checkout has under our reference belongs to another row here, so it was left as "
-    "it is."
-)
-EMPTIED = "The row itself stays, emptied, because the project's other rows need it."
 
 
 class _Locked(Exception):
@@ -124,7 +115,7 @@ def _end(database: str, claim: Claim, result: Result) -> None:
             for model in (Attempt, Notification, Ask):
                 model._default_manager.using(database).filter(customer__pk=claim.pk).delete()
             _delete_notifications(database, claim, result)
-            _close(database, claim, state, f"{words} {EMPTIED}", hashes)
+            _close(database, claim, state, f"{words} {erasure_words.EMPTIED}", hashes)
 
 
 @retry_lost_connection
@@ -151,7 +142,7 @@ def _close(database: str, claim: Claim, state: ErasureState, words: str, hashes:
 def _outcome(claim: Claim, result: Result) -> tuple[ErasureState, str]:
     """The state of the erasure, and its words: our own, and 2Checkout's codes. Its words may quote the customer."""
     if result.unfinished:  # the reference that was found could not be written
-        return ErasureState.KEPT, OF_ANOTHER
+        return ErasureState.KEPT, f"{erasure_words.ERASED_HERE} {erasure_words.OF_ANOTHER}"
     kept = list(result.kept)
     if result.still_shown:
         names = ", ".join(sorted(result.still_shown))
@@ -159,11 +150,14 @@ def _outcome(claim: Claim, result: Result) -> tuple[ErasureState, str]:
     elif isinstance(result.error, RequestRejected) and not any(what.startswith(DETAILS) for what in kept):
         kept.append(f"{DETAILS}, because 2Checkout refused a request about them ({code_of(result.error)})")
     if kept:
-        words = f"Erased here. Kept at 2Checkout: {'; '.join(kept)}. A person has to finish it in the Control Panel."
+        words = f"{erasure_words.ERASED_HERE} Kept at 2Checkout: {'; '.join(kept)}. {erasure_words.FINISH}"
         return ErasureState.KEPT, words
-    words = f"Erased here. {GONE}" if result.presence is Presence.GONE else ERASED
+    if result.presence is Presence.GONE:
+        words = f"{erasure_words.ERASED_HERE} {erasure_words.NOT_THERE}"
+    else:
+        words = f"{erasure_words.ERASED_BOTH} {erasure_words.KEEPS_ONE}"
     if "@" in (claim.values["external_customer_reference"] or ""):
-        words += " Our own reference looks like an e-mail address, and stays there."
+        words += f" {erasure_words.REFERENCE_STAYS}"
     return ErasureState.ERASED, words
 
 
@@ -255,7 +249,7 @@ def _as_models(database: str, pk: Key) -> Iterator[tuple[type[Model], list[objec
 
 
 def _not_yet(error: TwoCheckoutError) -> str:
-    return f"Not done yet ({code_of(error)}). It is tried again until 2Checkout acknowledges it."
+    return f"Not done yet ({code_of(error)}). {erasure_words.TRIED_AGAIN}"
 
 
 @retry_lost_connection

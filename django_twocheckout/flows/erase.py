@@ -25,6 +25,7 @@ from ..models import (
     SyncState,
     Verb,
     customers_marked,
+    erasure_words,
     key_name,
     reference_hash,
     update_free,
@@ -33,12 +34,6 @@ from ..redaction import redact_frames
 from . import one
 
 logger = logging.getLogger("twocheckout")
-
-#: What a person reads of an erasure whose row somebody deleted by other means.
-LOST = (
-    "The row was deleted by other means before the erasure had ended, so 2Checkout may still have the customer. Look "
-    "for it in the Control Panel."
-)
 
 
 @redact_frames
@@ -97,7 +92,7 @@ def repair(database: str) -> None:
     for erasure in Erasure.objects.left_behind(database):
         if erasure.state == ErasureState.UNDER_WAY:
             logger.warning("erasure %s: its row is gone", erasure.pk, extra={"action": "erase.lost"})
-            erasure.state, erasure.words, erasure.ended_at = ErasureState.KEPT, LOST, timezone.now()
+            erasure.state, erasure.words, erasure.ended_at = ErasureState.KEPT, erasure_words.LOST, timezone.now()
             erasure.save(using=database, update_fields=["state", "words", "ended_at"])
         report.announce(erasure, database)
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django_twocheckout import sync
 from django_twocheckout.admin import CustomerAdmin
 from django_twocheckout.admin.pages.erase import MOST_CUSTOMERS
-from django_twocheckout.models import Customer, Erasure
+from django_twocheckout.models import Customer, Erasure, erasure_words
 
 from ..clock import asks_come_due
 from ..customers import ADA
@@ -261,6 +261,20 @@ def test_each_state_has_words(admin_client, db, state):
     assert "In words." in page
     assert "Row 4711" in page
     admin_client.get(f"{ERASURES}{Erasure.objects.get().pk}/change/")
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        (f"{erasure_words.ERASED_HERE} {erasure_words.NOT_THERE}", "Hier gelöscht. 2Checkout hat diesen Kunden nicht."),
+        (f"Not done yet (X1). {erasure_words.TRIED_AGAIN}", "Not done yet (X1). Es wird so lange versucht"),
+    ],
+)
+def test_the_words_are_in_the_readers_language(admin_client, db, settings, stored, shown):
+    erasure = Erasure.objects.create(customer_id=4711, state="erased", words=stored)
+    settings.LANGUAGE_CODE = "de"
+    for page in (ERASURES, f"{ERASURES}{erasure.pk}/change/"):
+        assert shown in text(admin_client.get(page))
 
 
 def test_nothing_can_be_changed(admin_client, pushed, twocheckout):

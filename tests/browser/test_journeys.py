@@ -151,7 +151,7 @@ def test_link_who_is_gone_to_another_reference(page):
     page.sees("Link Ivo Marchetti to another reference", "9 Mill Lane")
     page.picture("link", 1200)
     page.press("Link the row to this customer")
-    page.sees("2Checkout has this customer again.")
+    page.sees("The row is linked to this customer of 2Checkout.")
     page.sees_in_time(SYNCED)
 
 

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db import DEFAULT_DB_ALIAS
 from django.test import Client
 from django.urls import reverse
 
-from django_twocheckout.models import Customer
+from django_twocheckout.models import Customer, Erasure
 
 from . import shoppers
 from .models import Account
@@ -84,6 +85,7 @@ class Story:
         self.subscriptions(ada)
         self.take_over()
         self.notification(ada)
+        self.erasure()
         self.say(f"\n2Checkout was asked {len(self.fake.requests)} times and has {len(self.fake.customers)} customers.")
         return self.right
 
@@ -282,6 +284,27 @@ class Story:
         for name, value in values.items():
             setattr(account, name, value)
         account.save()
+
+    def erasure(self):
+        self.step("Charles wants to be forgotten. The admin erases him, and no save of his account brings him back.")
+        charles = Customer.objects.get(email="cb@example.org")
+        account, reference = Account.objects.get(customer=charles), charles.customer_reference
+        self.admin.post(f"{reverse('admin:twocheckout_customer_erase')}?customer={charles.pk}", {"confirmed": "yes"})
+        end = time.monotonic() + PATIENCE
+        while Erasure.objects.under_way(DEFAULT_DB_ALIAS).exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        erasure = Erasure.objects.get()
+        self.say(f"    the admin says: {erasure.words}")
+        account.save()
+        charles.refresh_from_db()
+        theirs = self.fake.customer(reference)
+        self.say(f"    Django has {charles.first_name!r}; 2Checkout has {theirs['FirstName']!r}, {theirs['Email']}")
+        self.check(
+            "nothing of him is left on either side",
+            (erasure.state, charles.first_name, charles.email) == ("erased", "", "")
+            and "Charles" not in str(theirs)
+            and "cb@example.org" not in str(theirs),
+        )
 
     # How it is told.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.core import serializers
 from django.db import IntegrityError, connection, transaction
 
@@ -14,7 +13,7 @@ from django_twocheckout.mirrors import refresh
 from django_twocheckout.mirrors.portions import apply_due
 from django_twocheckout.models import Customer, MirrorMark
 
-from ..shop.models import Buyer, Guest, Subscriber
+from ..shop.models import Buyer, Guest, Login, Subscriber
 from .people import COMPLETE
 
 
@@ -103,7 +102,7 @@ def test_a_child_with_a_key_of_its_own(db):
 
 
 def test_refresh_after_a_related_row_changed(buyers):
-    user = get_user_model().objects.create(username="ada", email="ada@example.org")
+    user = Login.objects.create(email="ada@example.org")
     Buyer.objects.filter(pk=buyers[0].pk).update(user=user)
     sync.sweep()
     user.email = "new@example.org"

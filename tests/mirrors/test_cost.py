@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_twocheckout.mirrors import refresh
 from django_twocheckout.models import MirrorMark
 
-from ..shop.models import Buyer
+from ..shop.models import Buyer, Login
 from .people import COMPLETE
 
 SAVE = 1
@@ -18,7 +17,7 @@ SAVE = 1
 
 @pytest.fixture
 def loaded(buyer):
-    user = get_user_model().objects.create(username="ada", email="ada@example.org")
+    user = Login.objects.create(email="ada@example.org")
     buyer.user = user
     buyer.save()
     return Buyer.objects.get()

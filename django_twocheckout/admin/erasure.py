@@ -1,6 +1,6 @@
 """The list of erasures, from ``models.Erasure``: what was asked, by whom, and what came of it. Nothing to edit.
 
-It holds no names. A reference is found by its hash: whoever has the reference can ask whether its customer was erased.
+It holds no names. A reference is searched by its hash: a person who has it can ask whether its customer was erased.
 """
 
 from __future__ import annotations

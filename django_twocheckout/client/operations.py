@@ -119,8 +119,8 @@ class TwoCheckoutClient:
     def account_link(self, reference: str, page: str = "payment_methods", language: str | None = None) -> str:
         """A link that opens this page of the shopper's account at 2Checkout, valid for SIGN_ON_SECONDS.
 
-        *page*: one of ACCOUNT_PAGES. *language*: two letters; None for 2Checkout's choice. Whoever has the link is
-        signed in as the shopper, so keep it out of logs and databases. The account needs a custom domain. Raises
+        *page*: one of ACCOUNT_PAGES. *language*: two letters; None for 2Checkout's choice. The link signs in
+        anyone as the shopper, so keep it out of logs and databases. The account needs a custom domain. Raises
         ValueError for another page or language, UnreadableAnswer if the answer has no link, or another TwoCheckoutError
         with 2Checkout's reason.
 

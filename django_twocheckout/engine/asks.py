@@ -314,7 +314,7 @@ def close(database: str, which: Q, outcome: AskOutcome, reason: str = "") -> Non
 
 
 def call_off(database: str, customer: Key, reason: str) -> None:
-    """End whatever is asked about this customer, but for its erasure, and whoever is at it."""
+    """End all that is asked about this customer, except its erasure, also what a worker has claimed."""
     others = Ask.objects.using(database).filter(customer__pk=customer, outcome=AskOutcome.OPEN).exclude(verb=Verb.ERASE)
     jobs = set(others.values_list("job_id", flat=True))
     ended = {"outcome": AskOutcome.FAILED, "due_at": None, "lease": "", "ended_at": timezone.now()}

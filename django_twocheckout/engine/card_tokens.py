@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 
 from ..client import TwoCheckoutClient
 from ..conf import conf
-from ..exceptions import TwoCheckoutError, UnreadableAnswer
-from ..wire import MOST_CARDS, Card, parse, parse_cards
+from ..exceptions import TwoCheckoutError
+from ..wire import MOST_CARDS, Card, parse_cards, parse_of
 from .records import Key
 
 logger = logging.getLogger("twocheckout")
@@ -55,8 +55,7 @@ def with_tokens(
 
 def cards_of(information: Mapping[str, object], reference: str) -> list[Card]:
     """The cards in this customer's object. Raises UnreadableAnswer for another customer's."""
-    if parse(information).reference != reference:
-        raise UnreadableAnswer("2Checkout answered with another customer than the one asked for.")
+    parse_of(information, reference)
     return parse_cards(information)
 
 

@@ -25,10 +25,10 @@ from ..exceptions import (
 from ..merge import NEVER_SENT, normalise
 from ..models import Presence
 from ..redaction import RedactedDict, without_frames
-from ..wire import DOCUMENTED, MOST_CARDS, Card, parse
+from ..wire import DOCUMENTED, MOST_CARDS, Card, parse, parse_of
 from . import reconcile
 from .card_tokens import cards_of, with_tokens
-from .evidence import shown_as_none
+from .evidence import fetch_or_none
 from .records import Claim, Result
 from .retry import code_of
 from .subscriptions import has_active
@@ -103,7 +103,9 @@ def _erase(claim: Claim, client: TwoCheckoutClient, result: Result, reference: s
     except RequestRejected as refusal:
         result.kept.append(f"{DETAILS}, because 2Checkout refused the placeholders ({code_of(refusal)})")
         raise
-    result.still_shown = leftovers(_of_this(client.retrieve_customer(reference), reference))
+    after = RedactedDict(client.retrieve_customer(reference))
+    parse_of(after, reference)
+    result.still_shown = leftovers(after)
     if result.still_shown:
         names = ", ".join(sorted(result.still_shown))
         raise UnreadableAnswer(
@@ -114,20 +116,10 @@ def _erase(claim: Claim, client: TwoCheckoutClient, result: Result, reference: s
 
 def _fetch(claim: Claim, client: TwoCheckoutClient, result: Result, reference: str) -> Mapping[str, Any] | None:
     """2Checkout's object with its cards. None if it clearly has none."""
-    try:
-        return _of_this(client.retrieve_customer(reference, include_payment_data=True), reference)
-    except NotFound:
-        return None
-    except RequestRejected as refusal:
-        if shown_as_none(refusal, claim, client, result):
-            return None
-        raise
-
-
-def _of_this(remote: Mapping[str, Any], reference: str) -> Mapping[str, Any]:
-    if parse(remote).reference != reference:
-        raise UnreadableAnswer("2Checkout answered with another customer than the one asked for.")
-    return RedactedDict(remote)
+    remote = fetch_or_none(claim, client, result, reference, cards=True)
+    if remote is not None:
+        parse_of(remote, reference)
+    return remote
 
 
 def leftovers(remote: Mapping[str, Any]) -> frozenset[str]:

@@ -7,10 +7,12 @@ customer that nobody can have, and a customer that 2Checkout has is shown.
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from ..client import TwoCheckoutClient
-from ..exceptions import AuthenticationFailed, CardNotDeleted, NotSent, RequestRejected, UnreadableAnswer
+from ..exceptions import AuthenticationFailed, CardNotDeleted, NotFound, NotSent, RequestRejected, UnreadableAnswer
 from ..models import Verb, new_external_reference
+from ..redaction import RedactedDict
 from .records import Claim, Result
 
 _TO_A_PERSON = "Perhaps 2Checkout does not have this customer; if a person pushes it, it is created."
@@ -38,6 +40,20 @@ def shown_as_none(refusal: RequestRejected, claim: Claim, client: TwoCheckoutCli
                 refusal.vendor_message = f"{_TO_A_PERSON} {refusal.vendor_message}".strip()
         result.none_answer = answer if decided else None
     return result.none_answer == answer
+
+
+def fetch_or_none(
+    claim: Claim, client: TwoCheckoutClient, result: Result, reference: str, *, cards: bool = False
+) -> RedactedDict[str, Any] | None:
+    """2Checkout's object under this reference. None only if 2Checkout clearly has none. *cards*: with the cards."""
+    try:
+        return RedactedDict(client.retrieve_customer(reference, include_payment_data=cards))
+    except NotFound:
+        return None
+    except RequestRejected as refusal:
+        if shown_as_none(refusal, claim, client, result):
+            return None
+        raise
 
 
 def _impossible(claim: Claim) -> str:

@@ -21,14 +21,13 @@ from ..exceptions import (
     NotSent,
     RequestRejected,
     TwoCheckoutError,
-    UnreadableAnswer,
 )
 from ..merge import EXTERNAL, Merge, Winner, changed_fields, merge, missing, normalise, request_body
 from ..models import Presence, Verb
 from ..redaction import RedactedDict, without_frames
-from ..wire import DOCUMENTED, RemoteCustomer, check_sendable, is_text, parse
+from ..wire import DOCUMENTED, RemoteCustomer, check_sendable, is_text, parse_of
 from . import images
-from .evidence import shown_as_none
+from .evidence import fetch_or_none, shown_as_none
 from .records import Choices, Claim, Result
 
 UNKNOWN_THERE = "2Checkout does not have this customer yet."
@@ -170,16 +169,9 @@ def find(claim: Claim, client: TwoCheckoutClient, result: Result) -> RemoteObjec
 
 def _look_up(claim: Claim, client: TwoCheckoutClient, result: Result, reference: str) -> RemoteObject | None:
     """The customer under our reference. None only if 2Checkout clearly has none."""
-    try:
-        remote = RedactedDict(client.retrieve_customer(reference))
-    except NotFound:
-        return None
-    except RequestRejected as refusal:
-        if shown_as_none(refusal, claim, client, result):
-            return None
-        raise
+    remote = fetch_or_none(claim, client, result, reference)
     # Both kinds of reference share one place in the address, so the answer may be about another customer.
-    if remote.get(EXTERNAL) != reference:
+    if remote is not None and remote.get(EXTERNAL) != reference:
         raise RequestRejected("Looked up by our reference, 2Checkout answered with a customer that does not carry it.")
     return remote
 
@@ -214,9 +206,7 @@ def _merge(
     claim: Claim, result: Result, remote: RemoteObject, winner: Winner, choices: Choices = _NO_CHOICES
 ) -> tuple[RemoteCustomer, Merge]:
     """Parse and merge the object, and keep the certain facts. Raises UnreadableAnswer for another customer's object."""
-    theirs = parse(remote)
-    if not theirs.reference or theirs.reference != (claim.reference or theirs.reference):
-        raise UnreadableAnswer("2Checkout answered with another customer than the one asked for.")
+    theirs = parse_of(remote, claim.reference)
     if not claim.by_person or claim.verb is not Verb.PUSH:
         theirs.require_identity()
     if not claim.reads_cards:

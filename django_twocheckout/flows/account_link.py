@@ -1,6 +1,6 @@
 """Asks 2Checkout for a link that opens the shopper's own account there: between the doors and the client.
 
-Whoever has the link is signed in as the shopper. It is good for some seconds, and never stored or logged.
+The link signs in anyone as the shopper. It is valid for some seconds, and never stored or logged.
 
 https://docs.2checkout.com/api-reference/reference/single-sign-on
 """

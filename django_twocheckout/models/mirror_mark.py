@@ -1,7 +1,7 @@
 """The project's objects whose customers are to be made or changed by a sweep, beside the saves that do so at once.
 
-Rows are only inserted, so no mark waits for another transaction: what is marked twice is two rows. Whoever applies the
-mirror deletes those that it read before.
+Rows are only inserted, so no mark waits for another transaction: what is marked twice is two rows. The sweep
+deletes the marks that it has read, and then applies the mirror.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from .mapping import (
     to_wire,
     wire_names,
 )
-from .remote import RemoteCustomer, parse
+from .remote import RemoteCustomer, parse, parse_of
 from .sendable import check_sendable, is_text
 from .serializer import CustomerInformationSerializer, model_field
 from .subscriptions import Subscription, customer_of, parse_subscription
@@ -32,6 +32,7 @@ __all__ = [
     "model_names",
     "parse",
     "parse_cards",
+    "parse_of",
     "parse_subscription",
     "shared_attributes",
     "to_wire",

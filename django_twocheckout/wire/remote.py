@@ -51,6 +51,17 @@ class RemoteCustomer:
         return {name: value for name, value in remote.items() if name not in self.unreadable}
 
 
+def parse_of(remote: Mapping[str, object], reference: str | None) -> RemoteCustomer:
+    """As :func:`parse`, of the customer with this reference of 2Checkout's, or of any without one.
+
+    Raises UnreadableAnswer for the object of another customer, or of none.
+    """
+    theirs = parse(remote)
+    if not theirs.reference or theirs.reference != (reference or theirs.reference):
+        raise UnreadableAnswer("2Checkout answered with another customer than the one asked for.")
+    return theirs
+
+
 def parse(remote: Mapping[str, object]) -> RemoteCustomer:
     """Parse 2Checkout's object. An unreadable field is left out, and its name logged. Excluded ones are left out.
 

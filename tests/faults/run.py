@@ -336,7 +336,7 @@ class Run:
             lines += [f"{kind}: {words}" for words in found]
         for row in sorted(verification.suspects):
             lines.append(f"{row}:")
-            lines += [f"  {verification.described(request)}" for request in verification.by_row[row]]
+            lines += [f"  {line}" for line in verification.history(row)]
         sys.stdout.write("\n".join([*lines, ""]))
         sys.stdout.flush()
 

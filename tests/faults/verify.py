@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -40,6 +41,8 @@ from .writers import MARK, REFUSED, UNTOUCHED, kept_from_tools, tag
 
 #: The model's names of the fields that this module talks about, in CustomerInformation's names.
 WIRE = {name: "".join(part.capitalize() for part in name.split("_")) for name in Customer.PUSHED_FIELDS}
+#: The fields that only mirrored objects write, if any object is mirrored.
+PATRONS_ALONE = ("city", "phone", "zip", "last_name")
 DUPLICATE = b"SIM_DUPLICATE_EXTERNAL_REFERENCE"
 
 
@@ -111,6 +114,11 @@ class Journals:
         for which, found in writes.items():
             newest = max((began for began, ended, _value in found if ended < math.inf), default=0.0)
             self.values[which] = {value for began, ended, value in found if began >= newest or ended > newest}
+
+
+def _marked(text: object) -> str:
+    """The writers' values in it, each after its name."""
+    return " ".join(f"{name}={value}" for name, value in re.findall(rf"""(\w+)['"]: ?['"]({MARK}\w+)""", str(text)))
 
 
 class Verification:
@@ -269,11 +277,15 @@ class Verification:
             self.findings.stuck.append(f"{mark} is marked: {mark.reason}")
         for patron in Patron.objects.select_related("customer"):
             customer = patron.customer
+            for name in PATRONS_ALONE:
+                wanted = self._values(patron.address2, name)
+                if wanted and getattr(patron, name) not in wanted:
+                    self._lost(
+                        patron.address2, f"the object's {name} is {getattr(patron, name)!r}, not one of {wanted}"
+                    )
             if customer is None or customer.mirror_of != f"shop.patron:{patron.pk}":
                 self._lost(patron.address2, "the object has no customer")
-            elif any(
-                customer.mirrored[name] != getattr(patron, name) for name in ("city", "phone", "zip", "last_name")
-            ):
+            elif any(customer.mirrored[name] != getattr(patron, name) for name in PATRONS_ALONE):
                 self._lost(patron.address2, "its customer was not told of a change")
 
     def _failed_asks(self, customer: Customer) -> bool:
@@ -400,6 +412,19 @@ class Verification:
         end = "given up" if request.given_up else request.status or "cut"
         fault = self.vendor.fault_of(request)
         return f"#{request.number} {request.method} {request.began - first:.3f}-{ended} {end} {fault}".rstrip()
+
+    def history(self, row: str) -> list[str]:
+        """All that is known of a row, in words: its requests with what they carried, and our attempts."""
+        lines = [f"{self.described(one)} {_marked(one.body)} {_marked(one.answer)}" for one in self.by_row[row]]
+        customer = Customer.objects.filter(address2=row).first()
+        if customer is not None:
+            lines.append(f"{customer.sync_state}: {_marked(vars(customer))}")
+            lines.append(f"acknowledged {customer.acknowledged}, written {customer.written}, shown {customer.shown}")
+            for one in customer.attempts.order_by("at", "pk"):
+                told = f"{one.verb} by {one.source}: {one.outcome} {one.http_status} {one.error_code}"
+                carried = f"sent {one.sent}, adopted {one.adopted}, {one.requests} requests in {one.milliseconds} ms"
+                lines.append(f"{one.at:%H:%M:%S.%f} {told}, {carried}")
+        return lines
 
     def _rows(self) -> dict[str, Customer]:
         return {customer.address2: customer for customer in Customer.objects.order_by("pk")}

@@ -106,7 +106,7 @@ class PatronWriter(Writer):
     def change_reference(self, pk: int | None) -> None:
         """The mirror does not say it, so it is the customer's alone."""
         if self.number == 0 and self.chance.random() < 0.5:
-            customer = super().load(pk)
+            customer = self.read(pk)  # not kept: saved later, it would race with what the mirror has yet to write
             if customer is not None:
                 self.set_reference(customer)
 

@@ -276,11 +276,14 @@ class Writer:
         except (DatabaseError, InterfaceError):
             return connection.close()
 
-    def load(self, pk: int | None) -> Customer | None:
+    def read(self, pk: int | None) -> Customer | None:
         try:
-            customer = Customer.objects.filter(pk=pk).first()
+            return Customer.objects.filter(pk=pk).first()
         except (DatabaseError, InterfaceError):
-            customer = connection.close()
+            return connection.close()
+
+    def load(self, pk: int | None) -> Customer | None:
+        customer = self.read(pk)
         if customer is None:
             return None
         if self.chance.random() < 0.5:

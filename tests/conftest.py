@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import hypothesis
 import pytest
-import requests
 import responses as responses_library
 from celery import Celery, current_app
 from celery.signals import before_task_publish
 from django.apps import apps
+from requests.adapters import HTTPAdapter
 
 from django_twocheckout import dispatch, mirrors, signals, sync
 from django_twocheckout.engine import retry
@@ -41,13 +41,13 @@ def _note(sender, body, headers, routing_key, **kwargs):
 @pytest.fixture(autouse=True)
 def _documented(monkeypatch):
     """Every request that the suite sends must be one that the vendor's document has."""
-    send = requests.Session.send
+    send = HTTPAdapter.send
 
-    def checked_send(session, prepared, **options):
+    def checked_send(adapter, prepared, *args, **options):
         vendor_document.check(prepared)
-        return send(session, prepared, **options)
+        return send(adapter, prepared, *args, **options)
 
-    monkeypatch.setattr(requests.Session, "send", checked_send)
+    monkeypatch.setattr(HTTPAdapter, "send", checked_send)
 
 
 @pytest.fixture(autouse=True)

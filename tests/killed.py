@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 from django.db import connections
+from requests.adapters import HTTPAdapter
 
 
 class Killed(BaseException):
@@ -45,20 +46,20 @@ def killed_after(last: int | None, monkeypatch: Any) -> Iterator[Steps]:
 
     None: nothing ends, and the steps are counted.
     """
-    steps, send = Steps(last), requests.Session.send
+    steps, send = Steps(last), HTTPAdapter.send
 
-    def counted(session: requests.Session, prepared: requests.PreparedRequest, **options: Any) -> requests.Response:
+    def counted(adapter: HTTPAdapter, prepared: requests.PreparedRequest, **options: Any) -> requests.Response:
         steps.step()
-        response = send(session, prepared, **options)
+        response = send(adapter, prepared, **options)
         try:
             steps.step()
         except Killed:
             response.close()  # as the system closes what a process held
-            session.close()
+            adapter.close()
             raise
         return response
 
     with ExitStack() as stack, monkeypatch.context() as patch:
-        patch.setattr(requests.Session, "send", counted)
+        patch.setattr(HTTPAdapter, "send", counted)
         stack.enter_context(connections["default"].execute_wrapper(steps.execute))
         yield steps

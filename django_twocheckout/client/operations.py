@@ -35,7 +35,8 @@ from .arguments import (
 from .body import JSON
 from .deadlines import Call
 from .failures import card_not_deleted, without_token
-from .sessions import guarded, new_session, prepared, send
+from .sender import Sender
+from .sessions import guarded, new_session
 from .signature import Signature
 
 #: Seconds for which a single sign-on token is asked to be valid. 2Checkout's own 10 seconds are few on a slow day.
@@ -202,9 +203,9 @@ class TwoCheckoutClient:
 
     def close(self) -> None:
         """Close this thread's connections; the next request opens new ones."""
-        session = self._local.__dict__.pop("session", None)
-        if session is not None:
-            session.close()
+        sender = self._local.__dict__.pop("sender", None)
+        if sender is not None:
+            sender.session.close()
 
     def create_session(self) -> requests.Session:
         """Make a session. Override it to set headers, a proxy, a certificate, hooks or a transport adapter of your
@@ -212,14 +213,18 @@ class TwoCheckoutClient:
         return new_session(self.base_url)
 
     def _session(self) -> requests.Session:
-        """This thread's session; a new one after a fork, because processes must not share a socket."""
+        """This thread's session."""
+        return self._sender().session
+
+    def _sender(self) -> Sender:
+        """This thread's sender with its session; a new one after a fork, because processes must not share a socket."""
         local = self._local
         if getattr(local, "pid", None) != os.getpid():
-            local.session, local.pid = None, os.getpid()
-        if getattr(local, "session", None) is None:
-            local.session = guarded(self.create_session(), self.base_url)
-        session: requests.Session = local.session
-        return session
+            local.sender, local.pid = None, os.getpid()
+        if getattr(local, "sender", None) is None:
+            local.sender = Sender(guarded(self.create_session(), self.base_url), self.base_url)
+        sender: Sender = local.sender
+        return sender
 
     def _request(
         self,
@@ -231,13 +236,13 @@ class TwoCheckoutClient:
     ) -> JSON:
         # The route, not the address: references and tokens stay out of messages.
         route = f"{method} {path.replace('{}', '…')}"
-        url = self.base_url + path.format(*(path_segment(route, segment) for segment in segments))
+        address = path.format(*(path_segment(route, segment) for segment in segments))
         body = None if information is None else json_body(route, information)
         values = [*segments, *(query or {}).values(), *(information or {}).values()]
-        session = self._session()
+        sender = self._sender()
         with Call(time.monotonic() + sum(self.timeout)) as call:
-            request = self._signature(prepared(route, session, method, url, query, body))
+            request = self._signature(sender.prepare(route, method, address, query, body))
             self._local.requests_sent, self._local.last_status = self.requests_sent + 1, None
-            with send(route, session, request, self.timeout, call) as response:
+            with sender.send(route, request, self.timeout, call) as response:
                 self._local.last_status = response.status_code
                 return parsed_answer(route, response, call, values)

@@ -1,20 +1,15 @@
-"""Makes the sessions of requests, gives them guarded connections, and sends with them."""
+"""Makes the sessions of requests, and gives them guarded connections."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager, ProxyManager
-from urllib3.exceptions import HTTPError
 
 from .. import __version__
-from .deadlines import Call
 from .log_filter import keep_addresses_out_of_logs
-from .network_errors import connection_failure
 from .transport import GUARDED_POOLS
 
 _USUAL_POOLS = PoolManager().pool_classes_by_scheme
@@ -67,51 +62,3 @@ class _GuardedAdapter(HTTPAdapter):
         if type(manager) is ProxyManager:  # a SOCKS proxy's has connections of its own kind
             _guard(manager)
         return manager
-
-
-def prepared(
-    route: str,
-    session: requests.Session,
-    method: str,
-    url: str,
-    query: Mapping[str, str] | None,
-    body: bytes | None,
-) -> requests.PreparedRequest:
-    """The request, not signed yet. Raises ConnectionFailed if an address or a header cannot be read."""
-    content = {"Content-Type": "application/json"} if body is not None else {}
-    request = requests.PreparedRequest()
-    try:
-        headers = {**session.headers, **content}
-        request.prepare(method, url, headers, data=body, params=query, hooks=session.hooks)
-    except (requests.RequestException, HTTPError, ValueError) as error:
-        raise connection_failure(route, error, False) from None
-    request.hooks["response"].append(_forget_location)
-    return request
-
-
-def _forget_location(response: requests.Response, *arguments: object, **options: object) -> None:
-    """Redirects are not followed. But requests would parse their target, and read the whole body first."""
-    response.headers.pop("Location", None)
-
-
-def send(
-    route: str,
-    session: requests.Session,
-    request: requests.PreparedRequest,
-    timeout: tuple[float, float],
-    call: Call,
-) -> requests.Response:
-    """Send the request and wait for the answer's head. Raises ConnectionFailed."""
-    try:
-        # session.request() would merge settings of the session into each request, at a sixth of the whole cost.
-        return session.send(
-            request,
-            timeout=timeout,
-            allow_redirects=False,  # a redirect would carry the signature elsewhere, or lose the body
-            stream=True,
-            proxies=session.proxies,
-            verify=session.verify,
-            cert=session.cert,
-        )
-    except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-        raise connection_failure(route, error, call.sent) from None

@@ -27,11 +27,17 @@ class Signature(AuthBase):
             if not isinstance(secret_key, str) or not secret_key or secret_key != secret_key.strip():
                 raise ValueError("secret_key must be a text, not blank, and must not begin or end with a blank.")
             self._key = secret_key.encode()
+            self._last = datetime.min.replace(tzinfo=UTC), ""  # with the header of that second
         finally:
             del secret_key  # reports of errors show what a function's variables hold
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["X-Avangate-Authentication"] = self.header(datetime.now(UTC))
+        now = datetime.now(UTC).replace(microsecond=0)
+        moment, header = self._last
+        if moment != now:
+            header = self.header(now)
+            self._last = now, header
+        request.headers["X-Avangate-Authentication"] = header
         return request
 
     def header(self, now: datetime) -> str:

@@ -90,6 +90,9 @@ class _GuardedConnection(HTTPConnection):
 
     response_class = _GuardedAnswer
     call: Call | None = None
+    #: Whether a body follows the head that is sent next, and the head while it waits for it.
+    has_body = False
+    head = b""
 
     def _new_conn(self) -> socket.socket:
         call = current_call()
@@ -110,7 +113,17 @@ class _GuardedConnection(HTTPConnection):
         if call := current_call():
             call.limit(self.sock)  # for the handshake behind the proxy
 
+    def request(self, method: str, url: str, body: Any = None, *arguments: Any, **options: Any) -> None:
+        self.has_body, self.head = isinstance(body, bytes) and bool(body), b""
+        super().request(method, url, body, *arguments, **options)
+
     def send(self, data: SupportsRead[bytes] | Iterable[ReadableBuffer] | ReadableBuffer | str) -> None:
+        if self.has_body and isinstance(data, bytes):
+            # With the body it is one call of the system, and one packet.
+            self.has_body, self.head = False, data
+            return None
+        if self.head and isinstance(data, bytes):
+            data, self.head = self.head + data, b""
         if self.sock is None:
             self.connect()
         check_send_by()

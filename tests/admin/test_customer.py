@@ -5,9 +5,9 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-import requests
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
+from requests.adapters import HTTPAdapter
 
 from django_twocheckout import sync
 from django_twocheckout.models import Customer
@@ -313,13 +313,13 @@ def test_no_transaction_is_open_while_2checkout_is_asked(admin_client, twochecko
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     ada = Customer.objects.create(**ADA)
     seen = []
-    send = requests.Session.send
+    send = HTTPAdapter.send
 
-    def spy(session, *args, **options):
+    def spy(adapter, *args, **options):
         seen.append(connection.in_atomic_block)
-        return send(session, *args, **options)
+        return send(adapter, *args, **options)
 
-    monkeypatch.setattr(requests.Session, "send", spy)
+    monkeypatch.setattr(HTTPAdapter, "send", spy)
     admin_client.post(f"{LIST}{ada.pk}/push/")
     act(admin_client, "refetch", ada)
     admin_client.get(f"{CARDS}?customer={ada.pk}")

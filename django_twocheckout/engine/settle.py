@@ -20,6 +20,7 @@ from ..exceptions import RequestRejected, TwoCheckoutError, UnreadableAnswer
 from ..models import Customer, Presence, Verb, host_now, is_lock_timeout, short_waits
 from ..redaction import RedactedDict
 from ..wire import model_field, model_names
+from . import late_writes
 from .claims import ours
 from .database import data_errors, lock_free, retry_lost_connection
 from .records import Claim, Finished, Key, Result, Settled
@@ -250,6 +251,8 @@ def _settle_one(database: str, one: Finished) -> Settled:
                 learnt["failing_since"] = None  # 2Checkout acknowledged what was sent
             if row.update_unmarked(**learnt):
                 return Settled.SUPERSEDED
+            if late_writes.is_late_write(claim, result) and not late_writes.keep_in_doubt(claim):
+                return Settled.ROW_LOCKED
     except IntegrityError:
         words = "Another row has this customer of 2Checkout already, or the reference that it carries there."
         return _settle_failure(one, RequestRejected(words))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
@@ -88,6 +89,63 @@ def test_lease_lost__settles_nothing(ada, twocheckout, caplog):
     ada.refresh_from_db()
     assert (ada.sync_state, ada.failed_attempts) == ("synced", 0)
     assert "lease lost" in caplog.text
+
+
+def test_lease_lost__an_update_that_arrives_late_is_seen_and_overwritten(pushed, twocheckout, caplog):
+    """As if the worker was suspended at the moment of sending."""
+    change(pushed, city="Paris")
+    late = claim_of(Customer.objects.get())
+    leases_expire()
+    change(pushed, city="London")
+    sync.push(pushed)
+    assert (pushed.sync_state, twocheckout.customers[0]["City"]) == ("synced", "London")
+
+    run_one(late, current_client("default"))  # its deadline is not past by this machine's clock
+
+    assert twocheckout.customers[0]["City"] == "Paris"
+    pushed.refresh_from_db()
+    assert pushed.sync_state == "pending"
+    assert "looked up" in caplog.text
+    sync.push_pending()
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, pushed.city, twocheckout.customers[0]["City"]) == ("synced", "London", "London")
+
+
+def test_lease_lost__a_worker_at_the_row_fetched_before_the_late_update(pushed, twocheckout):
+    change(pushed, city="Paris")
+    late = claim_of(Customer.objects.get())
+    leases_expire()
+    change(pushed, city="London")
+    other = claim_of(Customer.objects.get())
+    result = reconcile.push(other, current_client("default"))
+
+    run_one(late, current_client("default"))
+    finish([(other, result)])
+
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, [values["city"] for values in pushed.in_doubt]) == ("pending", ["Paris", "London"])
+    leases_expire()
+    sync.push_pending()
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, pushed.city, twocheckout.customers[0]["City"]) == ("synced", "London", "London")
+
+
+@pytest.mark.parametrize("fault", ["false", "401", None])
+def test_lease_lost__nothing_is_in_doubt_if_nothing_was_carried_out(pushed, twocheckout, fault):
+    change(pushed, city="Paris")
+    late = claim_of(Customer.objects.get())
+    leases_expire()
+    change(pushed, city="London")
+    sync.push(pushed)
+    if fault:
+        twocheckout.fail(fault)
+    else:
+        late = replace(late, send_by=0.0)
+
+    run_one(late, current_client("default"))
+
+    pushed.refresh_from_db()
+    assert (pushed.sync_state, pushed.in_doubt) == ("synced", [])
 
 
 @pytest.mark.parametrize("words", ["bad \\ud800 news", "bad \\u0000 news", "bad \\n\\u2028 news"])

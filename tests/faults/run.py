@@ -262,7 +262,10 @@ class Run:
         return time.monotonic() - began
 
     def _end_workers(self) -> None:
-        """A pull that still waited at the broker may be going on, so let them finish."""
+        """A pull that still waited at the broker may be going on, so let them finish.
+
+        What such a pull has asked for in turn is worked off here.
+        """
         for worker in self.workers:
             worker.end()
         with contextlib.suppress(TimeoutError):
@@ -270,9 +273,15 @@ class Run:
         for worker in self.workers:
             worker.kill()
         try:
-            services.wait_until(self._rows_are_quiet, "quiet without workers", constants.LONGEST_HEALING)
+            services.wait_until(self._work_off, "quiet without workers", constants.LONGEST_HEALING)
         except TimeoutError as error:
             self.errors.append(str(error))
+
+    def _work_off(self) -> bool:
+        from django_twocheckout import sync
+
+        sync.push_pending()
+        return self._is_quiet()
 
     def _is_quiet(self) -> bool:
         from django_twocheckout.models import Ask, Job, MirrorMark, Notification

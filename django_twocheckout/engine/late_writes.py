@@ -1,0 +1,44 @@
+"""After a worker lost its lease: keeps in doubt what it sent, for it may have arrived after another worker's update.
+
+A process may be suspended at the very moment of sending. When it goes on, another worker may have updated the customer
+and settled the row, and 2Checkout has no versions that would refuse the older update.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from ..models import Customer, SyncState, mark
+from .database import lock_free
+from .records import Claim, Result
+
+logger = logging.getLogger("twocheckout")
+
+
+def is_late_write(claim: Claim, result: Result) -> bool:
+    """Whether the worker sent an update that 2Checkout may have carried out. A late create is refused there."""
+    sent = claim.values in result.in_doubt or bool(result.sent)
+    return sent and (claim.reference is not None or result.remote is not None)
+
+
+def keep_in_doubt(claim: Claim) -> bool:
+    """Have the row looked up before its next push, with these values as older ones of ours.
+
+    Inside a transaction. Returns False if another transaction holds the row. A worker that is at the row right now
+    loses its lease, for it may have fetched the customer before the late update came; the lease still runs out first.
+    """
+    rows = Customer.objects.using(claim.database).filter(pk=claim.pk, erased=False)
+    if not lock_free(rows, {claim.pk}):
+        return not rows.exists()
+    row = rows.values("in_doubt", "sync_state").first()
+    if row is None:
+        return True
+    in_doubt = row["in_doubt"] if claim.values in row["in_doubt"] else [*row["in_doubt"], claim.values]
+    due = mark() if row["sync_state"] == SyncState.SYNCED else {}
+    rows.update_unmarked(lease=uuid.uuid4().hex, in_doubt=in_doubt, **due)
+    extra = {"action": "settle", "customer": claim.pk}
+    logger.warning(
+        "customer %s: an update was sent after the lease had ended, so it is looked up", claim.pk, extra=extra
+    )
+    return True

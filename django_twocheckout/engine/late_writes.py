@@ -28,16 +28,20 @@ def keep_in_doubt(claim: Claim) -> bool:
     Inside a transaction. Returns False if another transaction holds the row. A worker that is at the row right now
     loses its lease, for it may have fetched the customer before the late update came; the lease still runs out first.
     """
-    rows = Customer.objects.using(claim.database).filter(pk=claim.pk, erased=False)
+    rows = Customer.objects.using(claim.database).filter(pk=claim.pk)
     if not lock_free(rows, {claim.pk}):
         return not rows.exists()
-    row = rows.values("in_doubt", "sync_state").first()
+    row = rows.values("in_doubt", "sync_state", "erased").first()
+    extra = {"action": "settle", "customer": claim.pk}
     if row is None:
+        return True
+    if row["erased"]:
+        words = "customer %s: an update was sent after the lease had ended, and the row is erased: look at 2Checkout"
+        logger.error(words, claim.pk, extra=extra)
         return True
     in_doubt = row["in_doubt"] if claim.values in row["in_doubt"] else [*row["in_doubt"], claim.values]
     due = mark() if row["sync_state"] == SyncState.SYNCED else {}
     rows.update_unmarked(lease=uuid.uuid4().hex, in_doubt=in_doubt, **due)
-    extra = {"action": "settle", "customer": claim.pk}
     logger.warning(
         "customer %s: an update was sent after the lease had ended, so it is looked up", claim.pk, extra=extra
     )

@@ -130,6 +130,17 @@ def test_lease_lost__a_worker_at_the_row_fetched_before_the_late_update(pushed, 
     assert (pushed.sync_state, pushed.city, twocheckout.customers[0]["City"]) == ("synced", "London", "London")
 
 
+def test_lease_lost__a_late_update_of_an_erased_customer_is_told(pushed, twocheckout, caplog):
+    change(pushed, city="Paris")
+    late = claim_of(Customer.objects.get())
+    Customer.objects.update_unmarked(erased=True, sync_state="synced", lease="another")
+
+    run_one(late, current_client("default"))
+
+    assert "look at 2Checkout" in caplog.text
+    assert Customer.objects.get().sync_state == "synced"
+
+
 @pytest.mark.parametrize("fault", ["false", "401", None])
 def test_lease_lost__nothing_is_in_doubt_if_nothing_was_carried_out(pushed, twocheckout, fault):
     change(pushed, city="Paris")

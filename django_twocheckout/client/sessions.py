@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -51,7 +52,22 @@ def _guard(manager: PoolManager) -> None:
 
 
 class _GuardedAdapter(HTTPAdapter):
-    """The usual adapter, with guarded connections."""
+    """The usual adapter, with guarded connections, for the one host of a base URL."""
+
+    #: How the pool of connections was asked for last, and the pool.
+    pool: tuple[object, Any] | None = None
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        asked = verify, proxies and dict(proxies), cert
+        if self.pool is None or self.pool[0] != asked:
+            self.pool = asked, super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return self.pool[1]
+
+    def close(self) -> None:
+        self.pool = None
+        super().close()
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: object) -> None:
         super().init_poolmanager(connections, maxsize, block, **options)

@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 
 from ..conf import conf
 from ..models import CARD_LENGTH, Attempt, AttemptOutcome, Verb, database_now, has_row_locks, lock_rows
+from .history_insert import insert
 from .records import Claim, Finished, Result
 from .retry import code_of
 
@@ -77,7 +78,7 @@ def write(attempts: Iterable[Attempt], database: str) -> None:
     if not conf.HISTORY_DAYS:
         return
     try:
-        Attempt.objects.using(database).bulk_create(attempts)
+        insert(attempts, database)
     except DatabaseError as error:
         logger.warning("history not written: %s", type(error).__name__, extra={"action": "history.lost"})
 

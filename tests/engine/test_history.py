@@ -138,3 +138,35 @@ def test_goes_with_its_customer(ada, twocheckout):
     sync.push(ada)
     ada.delete()
     assert not Attempt.objects.exists()
+
+
+def made(number: int, kind: int) -> Attempt:
+    return Attempt(
+        customer_id=number,
+        account="default",
+        at=timezone.now().replace(microsecond=number),
+        verb="push",
+        outcome="retry" if kind else "done",
+        http_status=500 + kind if kind else None,
+        created=bool(kind),
+        milliseconds=number * 10,
+        sent=f"City{'Ż%s' * kind} Phone",
+        source="sweep",
+    )
+
+
+@pytest.mark.parametrize("kinds", [1, 2, 8, 30])
+def test_lines_of_a_batch_are_written_as_they_are(db, kinds):
+    lines = [made(number, number % kinds) for number in range(1, 61)]
+
+    history.write(lines, "default")
+
+    names = [field.attname for field in Attempt._meta.concrete_fields if not field.primary_key]
+    written = Attempt.objects.order_by("customer_id").values_list(*names)
+    assert list(written) == [tuple(getattr(one, name) for name in names) for one in lines]
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+def test_no_line_and_one_line(db, lines):
+    history.write([made(number + 1, 0) for number in range(lines)], "default")
+    assert Attempt.objects.count() == lines

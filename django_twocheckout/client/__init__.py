@@ -14,8 +14,9 @@ The vendor's pages:
 - the signature: https://docs.2checkout.com/api-reference/reference/authentication
 - the second way to a card's token: https://docs.2checkout.com/api-reference/reference/single-sign-on
 
-The modules, in the order of a request: ``operations``, ``arguments``, ``sessions``, ``signature``, ``transport`` with
-``deadlines``, ``network_errors``, ``body``, ``answers``, ``failures``. ``log_filter`` cuts addresses in urllib3's log.
+The modules, in the order of a request: ``operations``, ``arguments``, ``senders`` (one per thread), ``sessions``,
+``sender``, ``signature``, ``transport`` with ``deadlines``, ``network_errors``, ``body``, ``answers``, ``failures``.
+``log_filter`` cuts addresses in urllib3's log.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Mapping
@@ -36,6 +35,7 @@ from .body import JSON
 from .deadlines import Call
 from .failures import card_not_deleted, without_token
 from .sender import Sender
+from .senders import Senders
 from .sessions import guarded, new_session
 from .signature import Signature
 
@@ -51,7 +51,7 @@ class TwoCheckoutClient:
     for a wrong argument. Nothing is retried here: a failed request may have been carried out, and only the caller
     knows whether repeating it is safe.
 
-    Safe to share between threads and across a fork: each thread of each process has a kept-alive session of its own.
+    Safe to share between threads and across a fork: each thread of each process has a kept-alive session for itself.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class TwoCheckoutClient:
         finally:
             del secret_key  # reports of errors show what a function's variables hold
         self._local = threading.local()
+        self._senders = Senders(self._new_sender)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {getattr(self, 'base_url', '(no address)')}>"
@@ -203,9 +204,11 @@ class TwoCheckoutClient:
 
     def close(self) -> None:
         """Close this thread's connections; the next request opens new ones."""
-        sender = self._local.__dict__.pop("sender", None)
-        if sender is not None:
-            sender.session.close()
+        self._senders.close()
+
+    def release(self) -> None:
+        """Keep this thread's connections for another thread, at the thread's end. Unused, they are closed later."""
+        self._senders.release()
 
     def create_session(self) -> requests.Session:
         """Make a session. Override it to set headers, a proxy, a certificate, hooks or a transport adapter of your
@@ -214,17 +217,10 @@ class TwoCheckoutClient:
 
     def _session(self) -> requests.Session:
         """This thread's session."""
-        return self._sender().session
+        return self._senders.mine().session
 
-    def _sender(self) -> Sender:
-        """This thread's sender with its session; a new one after a fork, because processes must not share a socket."""
-        local = self._local
-        if getattr(local, "pid", None) != os.getpid():
-            local.sender, local.pid = None, os.getpid()
-        if getattr(local, "sender", None) is None:
-            local.sender = Sender(guarded(self.create_session(), self.base_url), self.base_url)
-        sender: Sender = local.sender
-        return sender
+    def _new_sender(self) -> Sender:
+        return Sender(guarded(self.create_session(), self.base_url), self.base_url)
 
     def _request(
         self,
@@ -239,7 +235,7 @@ class TwoCheckoutClient:
         address = path.format(*(path_segment(route, segment) for segment in segments))
         body = None if information is None else json_body(route, information)
         values = [*segments, *(query or {}).values(), *(information or {}).values()]
-        sender = self._sender()
+        sender = self._senders.mine()
         with Call(time.monotonic() + sum(self.timeout)) as call:
             request = self._signature(sender.prepare(route, method, address, query, body))
             self._local.requests_sent, self._local.last_status = self.requests_sent + 1, None

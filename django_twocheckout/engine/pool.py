@@ -1,6 +1,7 @@
 """A few threads reconcile claimed rows for the batch, over kept-alive connections. They never use the database.
 
-Threads and their connections end with the pool. A single row needs no thread: see :meth:`Pool.run_here`.
+The threads end with the pool. Their connections are kept for the next one. A single row needs no thread: see
+:meth:`Pool.run_here`.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Pool:
                 self._run(claim)
         finally:
             self._claims.put(None)  # for the next thread
-            self.client.close()
+            self.client.release()
 
     def _run(self, claim: Claim) -> None:
         if self.closing or time.monotonic() > claim.start_by:

@@ -1,0 +1,106 @@
+"""Connections outlive the threads that used them, for a while, and never a fork."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from django_twocheckout.client import senders
+from tests.raw_server import answer, serving
+
+from .clients import client_of
+
+
+def in_a_thread(act):
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
+
+
+@pytest.fixture
+def server():
+    def handler(visit):
+        while visit.request():
+            visit.send(answer(b"true"))
+
+    with serving(handler) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server):
+    return client_of(server, timeout=20)
+
+
+@pytest.fixture
+def push(client):
+    def push_and_end(release=True):
+        client.update_customer("1", {})
+        if release:
+            client.release()
+
+    return push_and_end
+
+
+def test_the_next_thread__takes_the_connection_of_an_ended_one(server, push):
+    for _ in range(3):
+        in_a_thread(push)
+
+    assert server.visits == 1
+
+
+def test_two_threads_at_once__have_a_connection_each(server, client, push):
+    in_a_thread(push)
+    at_once = threading.Barrier(2)
+
+    def held():
+        client._session()
+        at_once.wait(10)
+        push()
+
+    threads = [threading.Thread(target=held) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert server.visits == 2
+
+
+def test_a_kept_connection__is_closed_instead_of_used_after_a_while(server, push, monkeypatch):
+    in_a_thread(push)
+    monkeypatch.setattr(senders, "IDLE_SECONDS", -1.0)
+    in_a_thread(push)
+
+    assert server.visits == 2
+
+
+def test_a_kept_connection__does_not_outlive_a_fork(server, client, push, monkeypatch):
+    in_a_thread(push)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    in_a_thread(push)
+
+    assert server.visits == 2
+
+
+def test_a_connection_that_the_server_closed__is_replaced(push):
+    def handler(visit):
+        visit.request()
+        visit.send(answer(b"true"))  # and closes
+
+    with serving(handler) as server:
+        client = client_of(server, timeout=20)
+        for _ in range(3):
+            in_a_thread(lambda: (client.update_customer("1", {}), client.release()))
+
+    assert server.visits == 3
+
+
+def test_release__twice_or_without_a_session(client):
+    client.release()
+    client._session()
+    client.release()
+    client.release()
+    client.close()

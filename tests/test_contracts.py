@@ -50,7 +50,7 @@ def test_every_module_says_its_place():
     [
         (r"^\s*(import|from) (requests|urllib3)\b", "client"),
         (r"\.status_code", "client testing"),  # of 2Checkout, and of the project
-        (r"^\s*(import|from) django\.conf\b(?!\.urls)|^\s*from django import .*\bconf\b", "conf.py"),
+        (r"^\s*(import|from) django\.conf\b(?!\.urls)|^\s*from django import .*\bconf\b", "conf"),
     ],
 )
 def test_each_thing_has_its_home(pattern, home):

@@ -45,6 +45,15 @@ def test_every_module_says_its_place():
             assert path.read_text().startswith('"""'), path
 
 
+def test_no_module_is_longer_than_300_lines():
+    lines = {
+        path.relative_to(PACKAGE): len(path.read_text().splitlines())
+        for path in PACKAGE.rglob("*.py")
+        if "migrations" not in path.parts
+    }
+    assert {path: count for path, count in lines.items() if count > 300} == {}
+
+
 @pytest.mark.parametrize(
     ("pattern", "home"),
     [

@@ -45,12 +45,21 @@ def test_every_module_says_its_place():
             assert path.read_text().startswith('"""'), path
 
 
+def test_no_module_is_longer_than_300_lines():
+    lines = {
+        path.relative_to(PACKAGE): len(path.read_text().splitlines())
+        for path in PACKAGE.rglob("*.py")
+        if "migrations" not in path.parts
+    }
+    assert {path: count for path, count in lines.items() if count > 300} == {}
+
+
 @pytest.mark.parametrize(
     ("pattern", "home"),
     [
         (r"^\s*(import|from) (requests|urllib3)\b", "client"),
         (r"\.status_code", "client testing"),  # of 2Checkout, and of the project
-        (r"^\s*(import|from) django\.conf\b(?!\.urls)|^\s*from django import .*\bconf\b", "conf.py"),
+        (r"^\s*(import|from) django\.conf\b(?!\.urls)|^\s*from django import .*\bconf\b", "conf"),
     ],
 )
 def test_each_thing_has_its_home(pattern, home):

@@ -1,4 +1,4 @@
-"""The list and form of customers, with each row's sync state and its reason: the admin's main page for ``sync``."""
+"""The admin of customers, the main page for ``sync``: who may do what, the form, and the views of Django and ours."""
 
 from __future__ import annotations
 
@@ -7,48 +7,32 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets, unquote
-from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern
-from django.utils.html import format_html, format_html_join
-from django.utils.text import Truncator
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..countries import country_name
 from ..exceptions import AccountIsFixed
 from ..flows.erase import erasure_under_way
-from ..flows.notifications_overview import of_customer
 from ..mirrors.overview import Owner, owner_of
-from ..models import Attempt, Customer, Job, SyncState, Verb
-from . import accounts
-from .accounts import AccountFilter
+from ..models import Customer
+from . import accounts, content
 from .actions import choose_cards, erase, push_now, refetch, retry_failed
-from .base import Page, banner, outside_transactions, user_names
-from .composed import HISTORY_LINES, ComposedAdmin
-from .display.conflicts import last_conflict, last_conflicts
-from .display.failures import in_words, reason
+from .base import Page, outside_transactions
+from .customer_list import CustomerList
 from .display.fields import value
-from .display.history import Line, refusal
-from .display.mirrors import source
-from .display.state_summary import MANY, ago, badge, failing_for, next_try, not_in_step, state_summary
-from .excluded import fieldsets_without_excluded, without_excluded
-from .filters import CardsFilter, ConflictFilter, CountryFilter, PresenceFilter, ReasonFilter, StaleFilter
+from .display.state_summary import ago
+from .excluded import fieldsets_without_excluded
 from .form import CustomerForm
 from .index import show_on_index
-from .job import under_way
-from .links import links_of
 from .pages import AccountPage, AddPage, CardsPage, ComparePage, ErasePage, LinkPage, PushAndPull, StatusPage
-from .pages.account import ACCOUNT_PAGES
-from .pages.push_pull import with_reason
-from .paging import CappedPaginator, count_up_to
-from .waiting import Waiting, first_look, is_on_its_way
+from .waiting import first_look, is_on_its_way
 
 
-class CustomerAdmin(ComposedAdmin):
+class CustomerAdmin(CustomerList):
     """Our fields are editable, 2Checkout's own are shown. Saving pushes."""
 
     #: Our pages beside Django's own.
@@ -68,7 +52,6 @@ class CustomerAdmin(ComposedAdmin):
     seconds_in_request = 15
 
     form = CustomerForm
-    paginator = CappedPaginator
     # Named, and not at Django's default places: every other admin of this model would find them there.
     change_list_template = "twocheckout/admin/customer/change_list.html"
     change_form_template = "twocheckout/admin/customer/change_form.html"
@@ -76,32 +59,6 @@ class CustomerAdmin(ComposedAdmin):
     delete_confirmation_template = "twocheckout/admin/customer/delete_confirmation.html"
     delete_selected_confirmation_template = "twocheckout/admin/customer/delete_selected_confirmation.html"
     actions = [push_now, retry_failed, refetch, choose_cards, erase]
-    list_display = [
-        "name",
-        "state_and_reason",
-        "pushed",
-        "email_and_company",
-        "country",
-        "references",
-    ]
-    list_display_links = ["name"]
-    list_filter = [
-        "sync_state",
-        ("presence", PresenceFilter),
-        ReasonFilter,
-        ConflictFilter,
-        StaleFilter,
-        CardsFilter,
-        "enabled",
-        "trial",
-        CountryFilter,
-    ]
-    # Those with an index to follow: any other order would sort a million rows for one page.
-    sortable_by = ["name", "state_and_reason", "email_and_company", "country"]
-    ordering = ["-pk"]
-    search_fields = ["customer_reference", "external_customer_reference", "first_name", "last_name", "email", "company"]
-    search_help_text = gettext_lazy("Search by reference, name, e-mail or company.")
-    show_full_result_count = False
     readonly_fields = [
         "customer_reference",
         "is_enabled",
@@ -193,57 +150,7 @@ class CustomerAdmin(ComposedAdmin):
         account = accounts.form_field(self, request, obj)
         return [*fields, account] if account == accounts.NAME else fields
 
-    # Columns and fields.
-
-    @admin.display(description=gettext_lazy("name"), ordering="last_name")
-    def name(self, customer: Customer) -> str:
-        return str(customer)
-
-    @admin.display(description=gettext_lazy("state"), ordering="sync_state")
-    def state_and_reason(self, customer: Customer) -> str:
-        words = reason(customer).removesuffix(f"({customer.error_code})")
-        failing = "" if getattr(customer, "has_failing_column", False) else failing_for(customer)
-        paused = customer.account in getattr(customer, "stopped_accounts", ())
-        lines = [Truncator(words).chars(90), failing, next_try(customer, paused=paused)]
-        shown = format_html_join("", '<div class="tco-reason">{}</div>', [(line,) for line in lines if line])
-        return format_html("{}{}{}", badge(customer), shown, self._conflict(customer))
-
-    def _conflict(self, customer: Customer) -> str:
-        """A link to the page that compares, for a row with an undecided conflict."""
-        conflict = getattr(customer, "conflict", None)
-        if conflict is None or not conflict.open:
-            return ""
-        words = _("Changed on both sides: %(fields)s") % {"fields": conflict.open}
-        link = '<div class="tco-reason"><span aria-hidden="true">⚡</span> <a href="{}">{}</a></div>'
-        return format_html(link, self.address("differences", customer.pk), words)
-
-    @admin.display(description=gettext_lazy("failing since"), ordering="failing_since")
-    def failing(self, customer: Customer) -> str:
-        return ago(customer.failing_since) if customer.failing_since else "-"
-
-    @admin.display(description=gettext_lazy("e-mail, company"), ordering="email")
-    def email_and_company(self, customer: Customer) -> str:
-        # The address may break before its "@": whole addresses would push the last columns out of the window.
-        name, at, host = customer.email.partition("@")
-        return format_html('{}<wbr>{}{}<div class="tco-reason">{}</div>', name, at, host, customer.company)
-
-    @admin.display(description=gettext_lazy("country"), ordering="country_code")
-    def country(self, customer: Customer) -> str:
-        # The name would push the last column out of the window.
-        return format_html('<abbr title="{}">{}</abbr>', country_name(customer.country_code), customer.country_code)
-
-    @admin.display(description=gettext_lazy("account"))
-    def account_name(self, customer: Customer) -> str:
-        return accounts.label(customer.account)
-
-    @admin.display(description=gettext_lazy("references"))
-    def references(self, customer: Customer) -> str:
-        theirs = customer.customer_reference or _("not at 2Checkout yet")
-        return format_html('{}<div class="tco-reason">{}</div>', theirs, customer.external_customer_reference or "")
-
-    @admin.display(description=gettext_lazy("pushed"))
-    def pushed(self, customer: Customer) -> str:
-        return ago(customer.pushed_at)
+    # Fields of the form that are only read.
 
     @admin.display(description=gettext_lazy("re-fetched"))
     def pulled(self, customer: Customer) -> str:
@@ -278,7 +185,7 @@ class CustomerAdmin(ComposedAdmin):
         }
         return _("%(remaining)s of %(limit)s %(currency)s") % values
 
-    # The list, the form, the history, and the addresses of all pages.
+    # The form, Django's views, and the addresses of all pages.
 
     def get_urls(self) -> list[URLPattern]:
         show_on_index(self.admin_site)  # here all apps are ready, so that templates can be loaded
@@ -299,47 +206,6 @@ class CustomerAdmin(ComposedAdmin):
         if accounts.CHOICE not in (shown or []):
             form.base_fields.pop(accounts.CHOICE, None)
         return form
-
-    def get_list_filter(self, request: HttpRequest) -> Any:
-        filters = without_excluded(super().get_list_filter(request))
-        shows = accounts.are_several() or AccountFilter.parameter_name in request.GET
-        return [AccountFilter, *filters] if shows else filters
-
-    def _retry(self, request: HttpRequest) -> dict[str, object] | None:
-        """The button for all that failed for the reason by which the list is filtered."""
-        code = request.GET.get(ReasonFilter.parameter_name, "")
-        if not code or not self.has_push_permission(request):
-            return None
-        rows = with_reason(self.get_queryset(request), code)
-        count, example = count_up_to(MANY, rows), rows.values_list("sync_error", flat=True).first()
-        if example is None:
-            return None
-        return {"code": code, "count": count if count <= MANY else 0, "words": in_words(code, example)}
-
-    @staticmethod
-    def _shows_failed(request: HttpRequest) -> bool:
-        """Whether the list has failed rows alone. They are few enough to be sorted without an index."""
-        return request.GET.get("sync_state__exact") == SyncState.FAILED
-
-    def get_list_display(self, request: HttpRequest) -> Any:
-        columns = super().get_list_display(request)
-        if accounts.are_several() and accounts.NAME not in columns:
-            columns = [*columns, accounts.NAME]
-        failed = self._shows_failed(request)
-        return ["failing" if failed and column == "pushed" else column for column in columns]
-
-    def get_sortable_by(self, request: HttpRequest) -> Any:
-        columns = list(super().get_sortable_by(request))
-        return [*columns, "failing"] if self._shows_failed(request) else columns
-
-    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        changes = super().get_changelist_instance(request)
-        conflicts = last_conflicts(one for one in changes.result_list if one.sync_state != SyncState.SYNCED)
-        for customer in changes.result_list:
-            customer.conflict = conflicts.get(customer.row_key)
-            customer.has_failing_column = self._shows_failed(request)
-            customer.stopped_accounts = getattr(request, "stopped_accounts", ())
-        return changes
 
     @property
     def _that_push(self) -> set[str]:
@@ -381,80 +247,17 @@ class CustomerAdmin(ComposedAdmin):
         context.setdefault("may_push", self.has_push_permission(request))
         return super().render_change_form(request, context, *args, **options)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
-    ) -> tuple[QuerySet[Customer], bool]:
-        """Find a whole reference or e-mail address by its index. Search every row only for other terms."""
-        term = search_term.strip()
-        exact = Q(customer_reference=term) | Q(external_customer_reference=term) | Q(email=term)
-        if term and queryset.filter(exact).exists():
-            return queryset.filter(exact), False
-        return super().get_search_results(request, queryset, search_term)
-
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
-        content = banner()
-        vars(request)["stopped_accounts"] = content.pop("stopped_accounts")  # for the rows
-        content |= {
-            "under_way": under_way() if self.sibling_admin(Job) else [],
-            "not_in_step": not_in_step(self.get_queryset(request)),
-            "may_push": self.has_push_permission(request),
-            "retry": self._retry(request),
-            "may_add": self.has_add_remote_permission(request),
-            "job_opts": jobs.opts if (jobs := self.sibling_admin(Job)) else None,
-        }
-        return super().changelist_view(request, {**content, **(extra_context or {})})
+        shown = content.of_list(self, request)
+        vars(request)["stopped_accounts"] = shown.pop("stopped_accounts")  # for the rows
+        return super().changelist_view(request, {**shown, **(extra_context or {})})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
-        customer = self.get_object(request, object_id)
-        content: dict[str, object] = {
-            "may_push": self.has_push_permission(request, customer),
-            "may_pull": self.has_pull_permission(request, customer),
-            "may_change": self.has_change_permission(request, customer),
-            "may_delete_cards": self.has_delete_card_permission(request, customer),
-            "account_pages": ACCOUNT_PAGES if self.has_open_account_permission(request, customer) else {},
-            "may_erase": self.has_erase_permission(request, customer),
-            "may_export": self.has_pull_permission(request, customer),
-        }
-        if customer is not None and customer.erased:
-            content |= dict.fromkeys(["may_push", "may_pull", "may_change", "may_delete_cards", "may_erase"], False)
-        if customer is not None:
-            above = banner(customer._state.db, [customer.account])
-            account = above["account"]
-            stopped = bool(above["stopped_accounts"] or above["standstill"])
-            attempt = customer.attempts.filter(verb=Verb.PUSH).order_by("-at", "-pk").first()
-            owner = self.owner(request, customer)
-            content |= {
-                **above,
-                "source": source(self, request, owner) if owner else None,
-                "state_summary": state_summary(
-                    customer,
-                    account,
-                    attempt,
-                    may_change=self.has_change_permission(request, customer),
-                    may_push=self.has_push_permission(request, customer),
-                    owner=owner,
-                ),
-                "unknown_account": accounts.is_unknown(customer.account),
-                "badge": badge(customer),
-                "conflict": last_conflict(customer),
-                "links": links_of(self, request, customer),
-                "waiting": Waiting.of(request, customer, stopped=stopped),
-            }
-        return super().change_view(request, object_id, form_url, {**content, **(extra_context or {})})
+        shown = content.of_form(self, request, self.get_object(request, object_id))
+        return super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})
 
     def history_content(self, request: HttpRequest, object_id: str) -> dict[str, object]:
         """The attempts with this customer, for the page that also has Django's own log of changes here."""
-        attempts: list[Attempt] = []
-        customer = self.get_object(request, unquote(object_id))
-        if customer is not None:
-            attempts = list(customer.attempts.order_by("-at", "-pk")[: HISTORY_LINES + 1])
-        names = user_names(attempt.user for attempt in attempts)
-        why = refusal(customer, attempts) if customer is not None else {}
-        return {
-            "attempts": [Line.of(attempt, names, why.get(attempt.pk, "")) for attempt in attempts[:HISTORY_LINES]],
-            "more_attempts": len(attempts) > HISTORY_LINES,
-            "notifications": of_customer(customer)[:HISTORY_LINES] if customer is not None else [],
-            "media": self.media,
-        }
+        return content.of_history(self, self.get_object(request, unquote(object_id)))

@@ -13,7 +13,7 @@ from rest_framework.settings import api_settings
 
 from ..models import SyncState
 from .pagination import PageQuery
-from .serializers import StrictSerializer, Text
+from .strict import StrictSerializer, Text
 
 #: By the parameter's value: the column of the order. Any other order would sort every row for one page.
 ORDERS = {

@@ -21,7 +21,7 @@ from rest_framework.utils.urls import replace_query_param
 
 from ..models import Customer
 from ..redaction import redacted_repr
-from .serializers import Text
+from .strict import Text
 
 #: Rows of a page without the parameter, and the most with it.
 PAGE_SIZE, MOST_ROWS = 50, 200

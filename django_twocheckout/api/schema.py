@@ -24,10 +24,9 @@ from .serializers import (
     CustomerWriteSerializer,
     DifferenceSerializer,
     StatusSerializer,
-    StrictSerializer,
     SubscriptionSerializer,
-    Text,
 )
+from .strict import StrictSerializer, Text
 
 #: Django REST framework refuses a NUL everywhere, and cuts off what Python calls a blank.
 _ANY_TEXT = r"^[^\x00]*$"

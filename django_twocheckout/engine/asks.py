@@ -1,20 +1,17 @@
-"""Asks for customers, claims what was asked, and closes it once the customers' rows are settled.
+"""The queue of what was asked for: writes asks, tells when the first is due, puts them off, and ends them.
 
-An ask is claimed by lease, then its customer's row is claimed as for any push or pull. So one worker at a time talks to
-2Checkout about a customer. It does not matter who asked. No statement waits for a row that the project has locked.
+:mod:`.ask_claims` claims them for a batch. :mod:`.ask_settle` closes them once their customers' rows are settled. No
+statement waits for a row that the project has locked.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from itertools import islice
 
-from django.db import connections, transaction
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db import connections
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ..exceptions import CustomerBusy
@@ -23,51 +20,26 @@ from ..models import (
     NO_JOB,
     Ask,
     AskOutcome,
-    Customer,
     CustomerQuerySet,
-    Erasure,
     Job,
     Source,
     Verb,
     clock_of,
     database_now,
     delete_free,
-    has_row_locks,
-    lock_rows,
     update_free,
     with_clock,
 )
-from ..redaction import redacted_repr
-from .claims import claim, lease_seconds
-from .claims import release as release_rows
 from .database import retry_lost_connection
-from .images import REPLICA_SECONDS
-from .records import Claim, Finished, Key, Settled
+from .records import Key
 
 #: Asks written together.
 PORTION = 1000
 #: Seconds until an ask is tried again whose customer another worker, or a transaction of the project, has.
 BUSY_SECONDS = 5.0
 
-#: Which of the asks for one customer says what the claim is for.
-_FIRST = {Verb.ERASE: 0, Verb.PUSH: 1}
-
 #: The columns of an ask that waits for a worker.
 _ANEW = ("due_at", "lease", "outcome", "reason", "failed_attempts", "source", "ended_at")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A claimed ask."""
-
-    pk: int
-    verb: Verb
-    customer: Key
-    source: Source
-    user: str
-    failed_attempts: int
-
-    __repr__ = redacted_repr
 
 
 def ask(
@@ -117,179 +89,19 @@ def due_in(database: str, account: str) -> float | None:
     return max(seconds, 0.0)
 
 
-def claim_asked(customers: CustomerQuerySet, account: str, most: int, source: Source | None = None) -> Iterator[Claim]:
-    """Claim up to *most* rows that were asked for. Closes the asks of deleted rows, and puts off those of busy rows.
-
-    *source*: only the pulls that it asked for.
-    """
-    database, lease = customers.db, uuid.uuid4().hex
-    due = waiting(database, account).filter(due_at__lte=database_now()).order_by("due_at", "pk")
-    if source is not None:
-        due = due.filter(verb=Verb.PULL, source=source)
-    while most > 0 and (asked := _lease(database, due[:most], lease)):
-        claims = list(_claim_rows(customers, asked, lease))
-        yield from claims
-        most -= len(claims)
-
-
-def attach(claims: list[Claim], account: str) -> list[Claim]:
-    """The claims for a push, together with the due asks for the same customers: one chain of requests is enough."""
-    if not claims:
-        return claims
-    database, lease = claims[0].database, uuid.uuid4().hex
-    due = waiting(database, account).filter(customer__in=[one.pk for one in claims], due_at__lte=database_now())
-    due = due.exclude(verb=Verb.ERASE)  # begun after the claim; it has a claim of its own
-    asked = _lease(database, due, lease)
-    if not asked:
-        return claims
-    by_customer = _by_customer(asked)
-    return [_with_asks(one, by_customer.get(one.pk, ()), lease) for one in claims]
-
-
-@retry_lost_connection
-def _lease(database: str, due: QuerySet[Ask], lease: str) -> list[Asked]:
-    """Lease these asks, as far as no other worker is faster."""
-    every = Ask.objects.using(database)
-    with transaction.atomic(using=database):
-        pks = lock_rows(due) if has_row_locks(database) else list(due.values_list("pk", flat=True))
-        if not pks:
-            return []
-        until = database_now() + timedelta(seconds=lease_seconds())
-        every.filter(pk__in=pks, due_at__lte=database_now()).update(due_at=until, lease=lease)
-    # Not joined: an ask outside a job has no row there, and the database would leave it out.
-    user = Subquery(Job.objects.using(database).filter(pk=OuterRef("job_id")).values("user"))
-    rows = every.filter(pk__in=pks, lease=lease).order_by("pk").annotate(user=user)
-    names = ("pk", "verb", "customer_id", "source", "user", "failed_attempts")
-    return [
-        Asked(pk, Verb(verb), customer, Source(source), user or "", failed)
-        for pk, verb, customer, source, user, failed in rows.values_list(*names)
-    ]
-
-
-def _claim_rows(customers: CustomerQuerySet, asked: Sequence[Asked], lease: str) -> Iterator[Claim]:
-    """Claim the customers' rows, each for a push if one of its asks is for a push, and to be erased before all else."""
-    by_customer = _by_customer(asked)
-    groups: dict[tuple[Verb, Source, str], list[Key]] = defaultdict(list)
-    for pk, some in by_customer.items():
-        first = min(some, key=lambda one: _FIRST.get(one.verb, len(_FIRST)))
-        groups[first.verb, first.source, first.user].append(pk)
-    missed = dict(by_customer)
-    for (verb, source, user), pks in groups.items():
-        begun = Erasure.objects.begun(customers.db, pks) if verb is Verb.ERASE else {}
-        for one in claim(customers.filter(pk__in=pks), verb, source=source, user=user, wait=False):
-            erasure, even_active = begun.get(one.pk, (0, False))
-            some = missed.pop(one.pk)
-            if begun:
-                failed = max(asked.failed_attempts for asked in some)
-                one = replace(one, erasure=erasure, even_active=even_active, failed_attempts=failed)
-            yield _with_asks(one, some, lease)
-    if missed:
-        there = set(customers.filter(pk__in=missed).values_list("pk", flat=True))
-        busy = [one.pk for pk, some in missed.items() if pk in there for one in some]
-        gone = [one.pk for pk, some in missed.items() if pk not in there for one in some]
-        _put_off(customers.db, busy, lease, BUSY_SECONDS, CustomerBusy().words)
-        close(customers.db, Q(pk__in=gone, lease=lease), AskOutcome.DONE)
-
-
-def _by_customer(asked: Iterable[Asked]) -> dict[Key, list[Asked]]:
-    by_customer: dict[Key, list[Asked]] = defaultdict(list)
-    for one in asked:
-        by_customer[one.customer].append(one)
-    return by_customer
-
-
-def _with_asks(claimed: Claim, asked: Sequence[Asked], lease: str) -> Claim:
-    if not asked:
-        return claimed
-    return replace(
-        claimed,
-        asks=tuple(one.pk for one in asked),
-        ask_lease=lease,
-        ask_attempts=max(one.failed_attempts for one in asked),
-        pull_asked=any(one.verb is Verb.PULL for one in asked),
-    )
-
-
-def release(claims: Sequence[Claim]) -> None:
-    """Release rows that were claimed and not started, and let other workers claim their asks."""
-    release_rows(claims)
-    for one in claims:
-        if one.asks:
-            _put_off(one.database, one.asks, one.ask_lease, 0.0)
-
-
-def settle(finished: Sequence[tuple[Finished, Settled]]) -> None:
-    """Close the asks of these settled rows, or put them off until the next attempt."""
-    if not finished:
-        return
-    database = finished[0][0].claim.database
-    read_later([one.claim for one, settled in finished if one.result.lagging and settled.is_written])
-    ended: dict[tuple[AskOutcome, str], list[Claim]] = defaultdict(list)
-    for one, settled in finished:
-        claimed, error = one.claim, one.result.error
-        if settled is Settled.LEASE_LOST:
-            _put_off(database, claimed.asks, claimed.ask_lease, BUSY_SECONDS, CustomerBusy().words)
-        elif claimed.verb is Verb.ERASE:
-            if not one.decision.final:  # else it went with the row
-                _put_off(
-                    database, claimed.asks, claimed.ask_lease, one.decision.backoff, error.words if error else "",
-                    failed_attempts=one.decision.failed_attempts,
-                )  # fmt: skip
-        elif error is None and settled is Settled.SUPERSEDED and claimed.verb is Verb.PUSH:
-            _follow(database, claimed, "")
-        elif error is None and settled is Settled.SUPERSEDED and one.result.merged and one.result.merged.adopt:
-            _pull_again(database, claimed)
-        elif error is None:
-            ended[AskOutcome.DONE, ""].append(claimed)
-        elif one.decision.final:
-            ended[AskOutcome.FAILED, error.words].append(claimed)
-        elif claimed.verb is Verb.PUSH:
-            _follow(database, claimed, error.words)
-        else:
-            _put_off(
-                database, claimed.asks, claimed.ask_lease, one.decision.backoff, error.words,
-                failed_attempts=one.decision.failed_attempts,
-            )  # fmt: skip
-    for (outcome, reason), claims in ended.items():
-        pushed = [one.pk for one in claims if one.verb is Verb.PUSH]
-        own = Q(pk__in=[pk for one in claims for pk in one.asks], lease__in={one.ask_lease for one in claims} - {""})
-        # A push that was asked for follows its customer's own retries, and another worker may make these.
-        following = Q(customer__in=pushed, verb=Verb.PUSH, due_at=None)
-        close(database, own | following if pushed else own, outcome, reason)
-
-
-def read_later(claims: Sequence[Claim]) -> None:
-    """Ask for a pull of these rows once every read replica of 2Checkout has our values.
-
-    A person there may have put back what we overwrote. A replica that is behind shows the same.
-    """
-    if claims:
-        ask(Verb.PULL, Customer.objects.using(claims[0].database), [one.pk for one in claims], seconds=REPLICA_SECONDS)
-
-
-def _pull_again(database: str, claimed: Claim) -> None:
-    """The row was written meanwhile and adopted nothing. The push of that write may find nothing to send or to read."""
-    if claimed.asks:
-        _put_off(database, claimed.asks, claimed.ask_lease, 0.0)
-    else:
-        ask(Verb.PULL, Customer.objects.using(database), [claimed.pk], source=Source(claimed.source))
-
-
-def _follow(database: str, claimed: Claim, reason: str) -> None:
-    """Let the asks for a push end with the customer's own retries. A pull is asked for anew."""
-    if claimed.asks:
-        ours = Ask.objects.using(database).filter(pk__in=claimed.asks, lease=claimed.ask_lease)
-        update_free(ours.filter(verb=Verb.PUSH), due_at=None, lease="", reason=reason)
-        update_free(ours.filter(verb=Verb.PULL), due_at=LONG_DUE, lease="", reason=reason)
-
-
-def _put_off(
+def put_off(
     database: str, pks: Collection[int], lease: str, seconds: float, reason: str = "", **columns: object
 ) -> None:
+    """Release these asks, as far as they have this lease. They are due in so many seconds."""
     if pks:
         then = database_now() + timedelta(seconds=seconds) if seconds else LONG_DUE
         ours = Ask.objects.using(database).filter(pk__in=pks, lease=lease)
         update_free(ours, due_at=then, lease="", reason=reason, **columns)
+
+
+def put_off_busy(database: str, pks: Collection[int], lease: str) -> None:
+    """Put off these asks, because another worker, or a transaction of the project, has their customer."""
+    put_off(database, pks, lease, BUSY_SECONDS, CustomerBusy().words)
 
 
 @retry_lost_connection

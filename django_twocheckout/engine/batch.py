@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from ..client import TwoCheckoutClient
 from ..conf import conf
 from ..models import Account
-from . import admission, asks, circuit_breaker, erase_row, history, rate_limit, report
-from .asks import release
+from . import admission, ask_settle, circuit_breaker, erase_row, history, rate_limit, report
+from .ask_claims import release
 from .guard import run_guarded
 from .operations import operation_of
 from .pool import Pool
@@ -62,7 +62,7 @@ def finish(
             Account.objects.note_code(database, account)
         left = [line for one, line, what in ended if what is not Settled.LEASE_LOST and history.leaves_line(one)]
         history.write(left, database)
-        asks.settle(written)
+        ask_settle.settle(written)
         report.exchanges([(line, what) for _one, line, what in ended], database)
         for one, what in written:
             total += (operation or operation_of(one.claim)).report(one, what)

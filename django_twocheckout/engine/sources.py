@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Protocol
 
 from ..models import PAUSES, CustomerQuerySet, Source, Verb, attempts
-from . import asks
-from .asks import release
+from . import ask_claims, asks
+from .ask_claims import release
 from .claims import claim
 from .records import Claim, Key
 
@@ -61,9 +61,9 @@ class DueRows:
                 due = self.customers.due()[: most - len(claims)]
                 claims += claim(due, Verb.PUSH, source=self.source, wait=False)
             if self._asks_are_due():
-                claims[:] = asks.attach(claims, self.account)
+                claims[:] = ask_claims.attach(claims, self.account)
                 # One by one, so that what is claimed is released if claiming more rows fails.
-                for asked in asks.claim_asked(self.customers, self.account, most - len(claims)):
+                for asked in ask_claims.claim_asked(self.customers, self.account, most - len(claims)):
                     claims.append(asked)
         return claims
 
@@ -85,7 +85,7 @@ class AskedPulls:
     def claim(self, most: int) -> list[Claim]:
         claims: list[Claim] = []
         with released_on_error(claims):
-            for asked in asks.claim_asked(self.customers, self.account, most, self.source):
+            for asked in ask_claims.claim_asked(self.customers, self.account, most, self.source):
                 claims.append(asked)
         return claims
 

@@ -284,7 +284,8 @@ post_save.connect(note_statement, dispatch_uid="twocheckout.note_statement")
 def engine_model(model: type[DirtyFields]) -> type[DirtyFields]:
     """The model whose table has the engine's columns: this one, or its ancestor."""
     concrete = model._meta.concrete_model or model
-    return next(base for base in reversed(concrete.__mro__) if issubclass(base, DirtyFields) and base.ENGINE_FIELDS)
+    bases = (base for base in reversed(concrete.__mro__) if issubclass(base, DirtyFields))
+    return next(base for base in bases if base.ENGINE_FIELDS and not base._meta.abstract)
 
 
 @lru_cache

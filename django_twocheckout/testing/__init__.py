@@ -4,8 +4,8 @@
 ``pytest_plugins = ["django_twocheckout.testing.plugin"]`` the fixtures ``twocheckout`` and ``twocheckout_eager`` give
 each test its own. :mod:`django_twocheckout.kit` has the same for unittest, and rows.
 
-A request's way: ``server`` or any WSGI server, ``vendor``, ``signature``, ``routes``, ``operations`` with ``rules`` and
-``store``, ``echo``, and back.
+A request's way: ``server`` or any WSGI server, ``application``, ``signature``, ``routes``, ``operations`` with
+``rules`` and ``store``, ``echo``, and back. A test's way: ``vendor``, and ``store``.
 """
 
 from .behaviour import Behaviour

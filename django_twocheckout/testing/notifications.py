@@ -63,6 +63,23 @@ def renewed(kind: Kind) -> dict[str, Any]:
     return {"MESSAGE_ID": next(_message_ids), "IPN_DATE": f"{now:%Y%m%d%H%M%S}"}
 
 
+def send(
+    kind: Kind,
+    fields: Mapping[str, Any],
+    key: str,
+    algorithms: Collection[str],
+    to: str,
+    client: Any = None,
+    *,
+    wrong: bool = False,
+) -> Sent:
+    """Sign these fields with the key, deliver them, and look for the receipt. *wrong*: with a wrong signature."""
+    body = signed(fields, key, algorithms, wrong=wrong)
+    status, answer = deliver(to, body, client)
+    received = status == 200 and has_receipt(kind, fields, key, algorithms, answer)
+    return Sent(kind, fields, body, status, answer, received)
+
+
 def signed(fields: Mapping[str, Any], key: str, algorithms: Collection[str], *, wrong: bool = False) -> bytes:
     """The body with a signature by each of these algorithms. *wrong*: with one digit changed."""
     pairs = [pair for name, value in fields.items() for pair in _pairs(name, value)]

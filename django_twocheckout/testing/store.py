@@ -86,6 +86,13 @@ class Store:
             ways.reverse()
         return ways[0](reference, seconds_ago, deleted) or ways[1](reference, seconds_ago, deleted)
 
+    def existing(self, reference: str) -> Customer:
+        """The customer under either kind of reference, as it is now. Raises LookupError for an unknown one."""
+        customer = self.find(reference)
+        if customer is None:
+            raise LookupError("The fake vendor has no such customer.")
+        return customer
+
     def by_number(self, reference: str, seconds_ago: float = 0, deleted: bool = False) -> Customer | None:
         """The customer with this number of 2Checkout's, as it was so long ago."""
         customer = self._as_of(seconds_ago).get(reference)

@@ -1,4 +1,4 @@
-"""The vendor in a box: the switches that a test turns, and the WSGI application that answers.
+"""The vendor in a box: what a test, or a colleague in the vendor's Control Panel, does. :mod:`.application` answers.
 
 It shares no code with the client, so that each checks the other. What the documentation leaves open is a switch
 (:mod:`.behaviour`), what can go wrong is on demand (:mod:`.faults`).
@@ -6,35 +6,26 @@ It shares no code with the client, so that each checks the other. What the docum
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-from . import account_page, assertions, control, notifications, routes, signature, wsgi
-from .answers import Answer, HTTPRefusal
-from .behaviour import Behaviour
-from .faults import ConnectionCut, Fault, FaultName, named
-from .log import LoggedRequest
+from . import assertions, control, notifications
+from .application import Application
+from .faults import Fault, FaultName, named
 from .notifications import Kind, Sent
-from .operations import Operations
 from .routes import BASE_PATH
 from .server import serving
-from .store import Card, Customer, Store, Subscription, check_names
-
-if TYPE_CHECKING:  # the module has nothing but types
-    from wsgiref.types import StartResponse, WSGIEnvironment
-
-__all__ = ["BASE_PATH", "ConnectionCut", "FakeTwoCheckout", "LoggedRequest"]
+from .store import Card, Subscription, check_names
 
 #: The methods that 2Checkout's addresses know.
 Method = Literal["DELETE", "GET", "HEAD", "POST", "PUT"]
 _METHODS = get_args(Method)
 
 
-class FakeTwoCheckout:
+class FakeTwoCheckout(Application):
     """2Checkout's customers, in memory.
 
     ::
@@ -49,22 +40,11 @@ class FakeTwoCheckout:
     """
 
     def __init__(self, merchant_code: str = "YOURCODE123", secret_key: str = "SECRET_KEY", **switches: Any) -> None:
-        if not merchant_code.isascii():
-            raise ValueError("The merchant code must be ASCII: it stands in a header.")
-        self.merchant_code = merchant_code
-        self.secret_key = secret_key
-        self.behaviour = Behaviour()
-        self.behaviour.set(**switches)
-        self.requests: list[LoggedRequest] = []
+        super().__init__(merchant_code, secret_key, **switches)
         self.url = ""
         #: A Django test client, and the paths of the project's addresses by kind and account: where notifications go.
         self.project_client: Any = None
         self.project_path: Callable[[str, str], str] | None = None
-        self._lock = threading.RLock()
-        self._store = Store(self.behaviour)
-        self._operations = Operations(self.behaviour, self._store)
-        self._faults: list[tuple[str, Fault, str | None]] = []
-        self._outages: list[tuple[str, Fault]] = []
 
     def __repr__(self) -> str:
         return f"<FakeTwoCheckout at {self.url or 'no address'}>"
@@ -124,12 +104,12 @@ class FakeTwoCheckout:
         if own := information.keys() & {"CustomerReference", "AvangateCustomerReference", "ExistingCards"}:
             raise ValueError(f"{min(own)} cannot be edited.")
         with self._lock:
-            self._store.change(self._existing(reference), information)
+            self._store.change(self._store.existing(reference), information)
 
     def forget(self, reference: str) -> None:
         """Delete a customer, which the API itself cannot. Raises LookupError for an unknown one."""
         with self._lock:
-            self._store.delete(self._existing(reference))
+            self._store.delete(self._store.existing(reference))
 
     def add_card(
         self,
@@ -146,7 +126,7 @@ class FakeTwoCheckout:
         if not all(isinstance(value, str) for value in (card_type, last_digits, expiry, subscription)):
             raise ValueError("Type, last digits, expiry and subscription of a card are texts.")
         with self._lock:
-            customer = self._existing(reference)
+            customer = self._store.existing(reference)
             self._store.set_cards(customer, [*customer.cards, Card(card_type, last_digits, expiry, subscription)])
 
     def add_subscription(
@@ -166,7 +146,7 @@ class FakeTwoCheckout:
         customer.
         """
         with self._lock:
-            customer = self._existing(reference)
+            customer = self._store.existing(reference)
             bought = time.time() if purchased is None else purchased
             name = f"SUB{len(self._store.subscriptions) + 1:09}"
             changed = bought if modified is None else modified
@@ -184,7 +164,7 @@ class FakeTwoCheckout:
     def cards(self, reference: str) -> list[str]:
         """The cards on file, as type and last digits. Raises LookupError for an unknown customer."""
         with self._lock:
-            return [f"{card.type} {card.last_digits}" for card in self._existing(reference).cards]
+            return [f"{card.type} {card.last_digits}" for card in self._store.existing(reference).cards]
 
     @property
     def issued_tokens(self) -> list[str]:
@@ -215,7 +195,8 @@ class FakeTwoCheckout:
         """
         given = {**notifications.fields_of(kind, self._information(customer)), **fields}
         kept = {name: value for name, value in given.items() if name not in without}
-        return self._send(kind, kept, to, account, algorithms, wrong_signature)
+        address = self._address(kind, to, account)
+        return notifications.send(kind, kept, self.secret_key, algorithms, *address, wrong=wrong_signature)
 
     def notify_again(
         self,
@@ -227,7 +208,8 @@ class FakeTwoCheckout:
     ) -> Sent:
         """Send the same event once more, as 2Checkout does: with another MESSAGE_ID, and another date."""
         renewed = {name: value for name, value in notifications.renewed(sent.kind).items() if name in sent.fields}
-        return self._send(sent.kind, {**sent.fields, **renewed}, to, account, algorithms, False)
+        address = self._address(sent.kind, to, account)
+        return notifications.send(sent.kind, {**sent.fields, **renewed}, self.secret_key, algorithms, *address)
 
     def retries(self, sent: Sent, **options: Any) -> Iterator[tuple[int, Sent]]:
         """Send it again and again until it is received, as 2Checkout does for two days.
@@ -243,28 +225,16 @@ class FakeTwoCheckout:
 
     def probe(self, kind: Kind, *, to: str | None = None, account: str = "default") -> int:
         """GET the address, as 2Checkout does when it is entered. Returns the status: 200 is expected."""
-        return notifications.deliver(*self._address(kind, to, account, None))[0]
+        address, client = self._address(kind, to, account)
+        return notifications.deliver(address, None, client)[0]
 
-    def _send(
-        self,
-        kind: Kind,
-        fields: Mapping[str, Any],
-        to: str | None,
-        account: str,
-        algorithms: Collection[str],
-        wrong: bool,
-    ) -> Sent:
-        body = notifications.signed(fields, self.secret_key, algorithms, wrong=wrong)
-        status, answer = notifications.deliver(*self._address(kind, to, account, body))
-        received = status == 200 and notifications.has_receipt(kind, fields, self.secret_key, algorithms, answer)
-        return Sent(kind, fields, body, status, answer, received)
-
-    def _address(self, kind: Kind, to: str | None, account: str, body: bytes | None) -> tuple[str, bytes | None, Any]:
+    def _address(self, kind: Kind, to: str | None, account: str) -> tuple[str, Any]:
+        """Where a notification goes: an address, or a path of the project with its test client."""
         if to is not None and not to.startswith("/"):
-            return to, body, None
+            return to, None
         if self.project_client is None or self.project_path is None:
             raise ValueError("Where to? Use the fixture twocheckout, or name an address: to='https://…'.")
-        return to or self.project_path(kind.lower(), account), body, self.project_client
+        return to or self.project_path(kind.lower(), account), self.project_client
 
     def _information(self, customer: Any) -> Mapping[str, Any]:
         """The customer as it is here. One that is not here has nothing but the given references."""
@@ -307,86 +277,6 @@ class FakeTwoCheckout:
             self._faults.clear()
             self._outages.clear()
 
-    # The WSGI application.
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request to the API, to the control addresses, or to a page of a shopper's account."""
-        path, query = wsgi.address(environ)
-        raw = wsgi.read_body(environ)
-        method = environ["REQUEST_METHOD"]
-        if path.startswith(control.PATH):
-            return wsgi.respond(control.answer(self._controls(), method, path, raw), method, start_response)
-        if path.startswith(account_page.PATH):
-            with self._lock:
-                return wsgi.respond(account_page.answer(self._store, path, query), method, start_response)
-        request = self._log(method, path, query, raw, wsgi.headers(environ))
-        request.fault, fault = self._fault_for(method)
-        try:
-            if fault is None or fault.commit:
-                answer = self._carry_out(request, raw)
-            if fault is not None:
-                answer = fault.answer(method)
-            request.status = answer.status
-        finally:
-            request.ended = time.time()
-        return wsgi.respond(answer, method, start_response)
-
-    def _log(
-        self, method: str, path: str, query: dict[str, str], raw: bytes | None, headers: dict[str, str]
-    ) -> LoggedRequest:
-        with self._lock:
-            number = len(self.requests) + 1
-            request = LoggedRequest(number, method, path, query, wsgi.parse(raw), headers, time.time())
-            self.requests.append(request)
-        return request
-
-    def _fault_for(self, method: str) -> tuple[str, Fault | None]:
-        """The fault that the next request with this method meets, with its name."""
-        with self._lock:
-            if self._outages:
-                return self._outages[-1]
-            for index, (name, fault, only) in enumerate(self._faults):
-                if only in (None, method):
-                    del self._faults[index]
-                    return name, fault
-        return "", None
-
-    def _carry_out(self, request: LoggedRequest, raw: bytes | None) -> Answer:
-        try:
-            self._check_rate(request)
-            self._check_signature(request.headers.get("X_AVANGATE_AUTHENTICATION", ""))
-            _check_form(request, raw)
-            with self._lock:
-                return routes.answer(request, self._operations, self.behaviour)
-        except HTTPRefusal as refusal:
-            return refusal.answer
-
-    def _check_rate(self, request: LoggedRequest) -> None:
-        limit, retry_after = self.behaviour.rate_limit, self.behaviour.retry_after
-        if limit is None:
-            return
-        with self._lock:
-            recent = sum(1 for other in self.requests[-limit - 1 :] if other.began > request.began - 1)
-        if recent > limit:
-            headers = {"Retry-After": retry_after} if retry_after else {}
-            raise HTTPRefusal(429, "SIM_RATE_LIMIT", "Too many requests", headers=headers)
-
-    def _check_signature(self, header: str) -> None:
-        behaviour = self.behaviour
-        signature.check(
-            header,
-            self.merchant_code,
-            self.secret_key,
-            accept_md5=behaviour.accept_md5,
-            allowed_skew=behaviour.allowed_skew,
-        )
-
-    def _existing(self, reference: str) -> Customer:
-        customer = self._store.find(reference)
-        if customer is None:
-            raise LookupError("The fake vendor has no such customer.")
-        return customer
-
     def _controls(self) -> control.Operations:
         """What another process may do."""
         return {
@@ -399,14 +289,3 @@ class FakeTwoCheckout:
             ("POST", "notify"): lambda kind, reference, to: self.notify(kind, reference, to=to).status,
             ("POST", "behaviour"): self.behaviour.set,
         }
-
-
-def _check_form(request: LoggedRequest, raw: bytes | None) -> None:
-    """Raise HTTPRefusal for a request in a form that 2Checkout does not take."""
-    if raw is None:
-        raise HTTPRefusal(411, "SIM_LENGTH_REQUIRED", "Content-Length is required")
-    if not wsgi.accepts_json(request.headers.get("ACCEPT", "")):
-        raise HTTPRefusal(406, "SIM_NOT_ACCEPTABLE", "Accept must allow application/json")
-    # Some clients send a body with GET and DELETE too, such as null; it has no meaning there.
-    if request.method in ("POST", "PUT") and raw.strip() and not isinstance(request.body, dict):
-        raise HTTPRefusal(400, "SIM_INVALID_JSON", "The body is not a JSON object")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from django_twocheckout import sync
-from django_twocheckout.engine import asks, reconcile
+from django_twocheckout.engine import ask_claims, asks, reconcile
 from django_twocheckout.engine.batch import finish
 from django_twocheckout.engine.clients import current_client
 from django_twocheckout.models import Ask, Customer, Verb
@@ -26,7 +26,7 @@ def asked(pushed, twocheckout):
     """The claim of a customer whose pull was asked for after an edit at 2Checkout."""
     twocheckout.edit(pushed.customer_reference, Phone="555")
     asks.ask(Verb.PULL, Customer.objects.all(), [pushed.pk])
-    [claim] = asks.claim_asked(Customer.objects.all(), "default", 10)
+    [claim] = ask_claims.claim_asked(Customer.objects.all(), "default", 10)
     return claim
 
 

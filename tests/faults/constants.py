@@ -40,7 +40,7 @@ SHORTENED = {
     "django_twocheckout.engine.claims.SLACK_SECONDS": 0.5,
     "django_twocheckout.engine.batch.SETTLE_SECONDS": 0.1,
     "django_twocheckout.engine.asks.BUSY_SECONDS": 0.3,
-    "django_twocheckout.engine.asks.REPLICA_SECONDS": 2.0,
+    "django_twocheckout.engine.ask_settle.REPLICA_SECONDS": 2.0,
     "django_twocheckout.engine.images.REPLICA_SECONDS": 2.0,
     "django_twocheckout.engine.circuit_breaker.FIRST_OPEN_SECONDS": 0.3,
     "django_twocheckout.engine.circuit_breaker.LONGEST_OPEN_SECONDS": 2.0,

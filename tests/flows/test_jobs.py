@@ -167,7 +167,7 @@ def test_killed_in_the_middle__the_next_one_goes_on(pushed_keys, twocheckout, mo
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((batch, "settle") if step == "reconciled" else (batch.asks, "settle")), die)
+        patch.setattr(*((batch, "settle") if step == "reconciled" else (batch.ask_settle, "settle")), die)
         with pytest.raises(Killed):
             sync.sweep()
     assert not ended(job)
@@ -264,13 +264,13 @@ def test_stop__what_another_asked_for_is_done_all_the_same(pushed_keys, twocheck
 def test_stop__while_a_worker_is_at_it(pushed_keys, twocheckout, monkeypatch, configure):
     configure(CONCURRENCY=1, BATCH_SIZE=5)
     job = jobs.begin(Verb.PULL, pushed_keys)
-    settle = batch.asks.settle
+    settle = batch.ask_settle.settle
 
     def stop_first(written):
         jobs.stop(job)
         settle(written)
 
-    monkeypatch.setattr(batch.asks, "settle", stop_first)
+    monkeypatch.setattr(batch.ask_settle, "settle", stop_first)
     sync.sweep()
     assert len(twocheckout.requests) < 30
     assert not Customer.objects.filter(lease_expires_at__isnull=False).exists()  # what was not begun went back

@@ -1,4 +1,4 @@
-"""The rules of the settings' values, one for each kind of value: ``conf`` asks them before any module reads a setting.
+"""The rules of the settings' values, one for each kind of value: asked before any module gets one.
 
 Each takes any object and raises nothing. It returns "" for a valid value, otherwise the words for what to use instead.
 """

@@ -150,7 +150,7 @@ def rate_table(rates: list[dict[str, Any]]) -> list[str]:
 #: By kind, what it is painted in.
 COLOURS = {
     "plain": "#f0c27b",
-    "by hand": "#f0c27b",
+    "by hand": "#e08e2b",
     "bare": "#f0c27b",
     "bare tuned": "#e08e2b",
     "ours": "#1b6ca8",
@@ -182,18 +182,15 @@ def panels(raw: dict[str, Any]) -> list[Panel]:
     found += [Panel(f"pushes: {where}", "per second", bars) for where, bars in places.items()]
     if saves := raw.get("save"):
         kinds = ("plain", "ours", "naive")
-        bars = {f"{save['where']}\n{save['what']}": {kind: 1000 * save[kind] for kind in kinds} for save in saves}
+        bars = {f"{save['where']}, {save['what']}": {kind: 1000 * save[kind] for kind in kinds} for save in saves}
         bars |= {
-            f"{save['where']}\nafter quiet seconds": {kind: 1000 * save[kind] for kind in kinds}
+            f"{save['where']}, after quiet seconds": {kind: 1000 * save[kind] for kind in kinds}
             for save in raw.get("lone save", [])
         }
         found.append(Panel("median save()", "ms", bars))
     if latencies := raw.get("latency"):
-        bars = {
-            f"{one['what']}\n{one['where']}\n{one['of']}": {kind: one[kind] for kind in ("ours", "naive")}
-            for one in latencies
-        }
-        found.append(Panel("until synced, or at 2Checkout", "ms", bars, logarithmic=True))
+        bars = {one["short"]: {kind: one[kind] for kind in ("ours", "naive")} for one in latencies}
+        found.append(Panel("from save() to 2Checkout, or to the synced row", "ms", bars, logarithmic=True))
     if jobs := raw.get("jobs"):
         grouped: dict[str, dict[str, list[float]]] = {}
         for run in jobs:
@@ -203,6 +200,8 @@ def panels(raw: dict[str, Any]) -> list[Panel]:
         found.append(Panel("re-fetches by a job", "per second", bars))
     if saved := [one for one in raw.get("mirrors", []) if "times" in one]:
         found.append(Panel("median save() of a mirrored object", "ms", {one["what"]: one["times"] for one in saved}))
+    if swept := [one for one in raw.get("mirrors", []) if "rates" in one]:
+        found.append(Panel("mirrored by a sweep", "objects per second", {one["what"]: one["rates"] for one in swept}))
     return found
 
 
@@ -230,12 +229,12 @@ def plot(path: Path, raw: dict[str, Any]) -> None:
             places = [group + width * number for group in range(len(heights))]
             axis.bar(places, heights, 0.95 * width, label=kind, color=COLOURS[kind])
         middle = width * (len(kinds) - 1) / 2
-        small = any("\n" in group for group in panel.bars)
+        crowded = max(map(len, panel.bars)) > 12
         axis.set_xticks(
             [group + middle for group in range(len(panel.bars))],
             list(panel.bars),
-            fontsize=5 if small else 9,
-            rotation=75 if small else 0,
+            fontsize=7 if crowded else 9,
+            rotation=90 if crowded else 0,
         )
         if panel.logarithmic:
             axis.set_yscale("log")

@@ -22,6 +22,8 @@ PAUSE = 0.3
 #: Seconds between steady saves.
 SHORTEST, LONGEST = 0.05, 0.1
 WARM_UP = 20
+SYNCED = "from `save()` to the synced row"
+ARRIVED = "from `save()` to the request's arrival at 2Checkout"
 
 
 def run(lab: Lab) -> Iterator[Row]:
@@ -42,23 +44,13 @@ def run(lab: Lab) -> Iterator[Row]:
             lone = child.call("latency.lone", numbers=numbers, pause=PAUSE)
             arrivals = lab.vendor.ask("/arrivals")
             steady = {kind: saved_steadily(lab, child, kind, numbers[kind]) for kind in KINDS}
-        yield from compared(
-            lab,
-            f"{count} lone saves, idle worker ({pool}, {size})",
-            {
-                "from `save()` to the synced row": {
-                    kind: [save["synced"] for save in saves] for kind, saves in lone.items()
-                },
-                "from `save()` to the request's arrival at 2Checkout": {
-                    kind: until_arrival(saves, arrivals) for kind, saves in lone.items()
-                },
-            },
-        )
-        yield from compared(
-            lab,
-            f"{count} saves, one every 50 to 100 ms, of which ours share a message per second ({pool}, {size})",
-            {"from `save()` to the request's arrival at 2Checkout": steady},
-        )
+        lone_saves = f"{count} lone saves, idle worker ({pool}, {size})"
+        synced = {kind: [save["synced"] for save in saves] for kind, saves in lone.items()}
+        yield from compared(lab, f"{pool}, lone, synced", SYNCED, lone_saves, synced)
+        arrived = {kind: until_arrival(saves, arrivals) for kind, saves in lone.items()}
+        yield from compared(lab, f"{pool}, lone, arrived", ARRIVED, lone_saves, arrived)
+        steady_saves = f"{count} saves, one every 50 to 100 ms, of which ours share about a message a second"
+        yield from compared(lab, f"{pool}, steady, arrived", ARRIVED, f"{steady_saves} ({pool}, {size})", steady)
     child.close()
 
 
@@ -87,11 +79,10 @@ def until_arrival(saves: list[dict[str, Any]], arrivals: dict[str, float]) -> li
     return [arrivals[save["reference"]] - save["at"] for save in saves]
 
 
-def compared(lab: Lab, where: str, found: dict[str, dict[str, list[float]]]) -> Iterator[Row]:
-    for what, times in found.items():
-        for name, share in (("p50", 0.5), ("p99", 0.99)):
-            ours, naive = (1000 * percentile(times[kind], share) for kind in KINDS)
-            lab.note("latency", what=what, where=where, of=name, ours=ours, naive=naive)
-            lab.log(f"{what}, {name}, {where}: ours {ours:.1f} ms, naive {naive:.1f} ms")
-            measure = f"{name} {what}, ours over naive: {where}"
-            yield Row(measure, ours / naive, f"naive {naive:.1f} ms, ours {ours:.1f} ms")
+def compared(lab: Lab, short: str, what: str, saves: str, times: dict[str, list[float]]) -> Iterator[Row]:
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        ours, naive = (1000 * percentile(times[kind], share) for kind in KINDS)
+        lab.note("latency", short=f"{short}, {name}", what=what, saves=saves, ours=ours, naive=naive)
+        lab.log(f"{name} {what}, {saves}: ours {ours:.1f} ms, naive {naive:.1f} ms")
+        rival = f"naive {naive:.1f} ms, ours {ours:.1f} ms"
+        yield Row(f"{name} of the time {what}, ours over naive: {saves}", ours / naive, rival)

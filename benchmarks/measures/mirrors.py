@@ -2,7 +2,8 @@
 
 Saved one by one, an object's customer is saved with it; that stands beside the same two rows saved by hand in one
 transaction. Bulk writes only mark the objects, and the sweep makes and changes their customers in portions; that stands
-beside bare bulk writes of as many rows in portions of the same size, which compare nothing and mark nothing.
+beside bare bulk writes of as many customers' rows in portions of the same size, which read no object, compare nothing,
+write no link, and mark nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..report import Row, median
 SORTS = {
     "create": "saving a new mirrored object",
     "update": "saving a changed mirrored object",
-    "note": "saving a mirrored object whose change is not its customer's",
+    "other field": "saving a mirrored object whose change is not its customer's",
 }
 
 
@@ -69,8 +70,9 @@ def in_bulk(lab: Lab, count: int, how: str, took: dict[str, Any]) -> Row:
         "refresh": (f"the sweep mirroring {count} marked objects of which none has changed", "`bulk_update()`"),
         "update": (f"the sweep mirroring {count} marked objects which have all changed", "`bulk_update()`"),
     }[how]
-    lab.note("mirrors", what=f"mirrored: {how}", count=count, **took)
     ours, rival = count / took["seconds"], count / took["bare"]
+    what = {"made": "made", "refresh": "unchanged", "update": "changed"}[how]
+    lab.note("mirrors", what=what, count=count, rates={"bare": rival, "ours": ours}, **took)
     lab.log(f"{words}: {ours:.0f}/s, bare {rival:.0f}/s")
     return Row(
         f"{words}: share of the rate of a bare {bare} of as many customers' rows",

@@ -49,7 +49,7 @@ def add(times: dict[tuple[str, str, str], list[float]], place: str, found: dict[
 
 def ratio(measure: str, medians: dict[str, float], must: str = "≤ 1.20", aim: str = "≤ 1.10") -> Row:
     plain, ours, naive = (medians[kind] for kind in KINDS)
-    more = f"+{1e6 * (ours - plain):.0f} ours, +{1e6 * (naive - plain):.0f} naive"
+    more = f"{1e6 * (ours - plain):+.0f} µs ours, {1e6 * (naive - plain):+.0f} µs naive"
     rival = f"naive {naive / plain:.2f}; without the app {1e6 * plain:.0f} µs, {more}"
     return Row(measure, ours / plain, rival, must, aim)
 

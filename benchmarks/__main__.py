@@ -23,7 +23,8 @@ from .report import write
 HERE = Path(__file__).resolve().parent
 #: By name, the module.
 MEASURES = {
-    **{name: name for name in ("save", "broker", "rate", "saves", "backfill", "memory", "scale")},
+    **{name: name for name in ("save", "broker", "rate", "saves", "latency", "backfill", "jobs", "mirrors")},
+    **{name: name for name in ("memory", "scale")},
     "import": "importing",
 }
 
@@ -47,10 +48,14 @@ def main() -> int:
     lab = Lab(quick=given.quick, engine=engine)
     try:
         for name in chosen:
+            before = len(rows)
             try:
                 rows.extend(import_module(f"{__package__}.measures.{MEASURES[name]}").run(lab))
             except Exception:
                 rows.append(lab.failed(name))
+            finally:
+                for row in rows[before:]:
+                    row.part = name
     except KeyboardInterrupt:
         rows.append(lab.failed("interrupted; the rest"))
     finally:

@@ -67,15 +67,22 @@ class VendorProcess:
 
     def await_writes(self, count: int, *, quiet: float = 30.0) -> dict[str, Any]:
         """Wait until so many customers were written to; an error if nothing comes for a while."""
+        return self._await("customers", count, quiet)
+
+    def await_reads(self, count: int, *, quiet: float = 30.0) -> dict[str, Any]:
+        """Wait until so many GETs have come; an error if nothing comes for a while."""
+        return self._await("GET", count, quiet)
+
+    def _await(self, what: str, count: int, quiet: float) -> dict[str, Any]:
         last, since = -1, time.monotonic()
         while True:
             counts = self.ask("/counts")
-            if counts["customers"] >= count:
+            if counts[what] >= count:
                 return counts
             if counts["requests"] != last:
                 last, since = counts["requests"], time.monotonic()
             elif time.monotonic() - since > quiet:
-                raise RuntimeError(f"only {counts['customers']} of {count} customers were pushed: {counts}")
+                raise RuntimeError(f"only {counts[what]} of {count} came to the vendor ({what}): {counts}")
             time.sleep(0.1)
 
     def close(self) -> None:
@@ -161,6 +168,11 @@ class Lab:
                     connection.default_channel.queue_purge(queue)
                 except connection.channel_errors:
                     connection.close()  # a queue that was never made closes the channel
+
+    def waiting(self, broker: str) -> int:
+        """How many messages wait in the queue. No worker is there."""
+        with Connection(BROKERS[broker]) as connection:
+            return int(connection.default_channel.queue_declare(QUEUE, passive=True).message_count)
 
     def close(self) -> None:
         for child in self.children:

@@ -59,6 +59,8 @@ class Vendor:
         self.times = array("d")
         self.methods = {"POST": 0, "GET": 0, "PUT": 0}
         self.writes: dict[str, int] = {}
+        #: When each customer's last write arrived here.
+        self.arrivals: dict[str, float] = {}
         self.refused = 0
         self.opened = 0
 
@@ -112,6 +114,7 @@ class Vendor:
 
     def _wrote(self, reference: str) -> None:
         self.writes[reference] = self.writes.get(reference, 0) + 1
+        self.arrivals[reference] = self.times[-1]
 
     def _as_it_began(self, reference: str) -> dict[str, Any] | None:
         external = reference.removeprefix("dj-benchmark-")
@@ -131,6 +134,8 @@ class Vendor:
             self.reset()
         elif path == "/writes":
             return self.writes
+        elif path == "/arrivals":
+            return self.arrivals
         elif path == "/forget":
             self.changed.clear()
             self.by_external_reference.clear()

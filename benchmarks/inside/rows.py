@@ -24,7 +24,8 @@ from django_twocheckout.models import Customer
 
 
 def migrate() -> None:
-    call_command("migrate", run_syncdb=True, verbosity=0)
+    call_command("migrate", verbosity=0)
+    call_command("migrate", run_syncdb=True, verbosity=0)  # the rivals have no migrations, and refer to ours
 
 
 def seed(count: int) -> None:

@@ -33,20 +33,36 @@ def update(kind: str, key: int) -> float:
     return time.perf_counter() - begun
 
 
-def rounds(count: int, kinds: list[str], pause: float = 0.0) -> dict[str, dict[str, list[float]]]:
-    """Seconds of *count* creates and updates of each kind, in turns that shift; after a pause, if given."""
-    keys = {kind: list(MODELS[kind].objects.order_by("pk").values_list("pk", flat=True)[:500]) for kind in kinds}
+def rounds(count: int, kinds: list[str]) -> dict[str, dict[str, list[float]]]:
+    """Seconds of *count* creates and updates of each kind, in turns that shift."""
+    keys = first_keys(kinds)
     times: dict[str, dict[str, list[float]]] = {what: {kind: [] for kind in kinds} for what in ("create", "update")}
     for number in range(count):
-        shift = number % len(kinds)
-        for kind in kinds[shift:] + kinds[:shift]:
-            if pause:
-                time.sleep(pause)
+        for kind in shifted(kinds, number):
             times["create"][kind].append(create(kind))
-            if pause:
-                time.sleep(pause)
             times["update"][kind].append(update(kind, keys[kind][number % len(keys[kind])]))
     return times
+
+
+def lone(count: int, kinds: list[str], quiet: float) -> dict[str, list[float]]:
+    """Seconds of *count* updates of each kind, in turns that shift, each after so many seconds without any save."""
+    keys = first_keys(kinds)
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for number in range(count):
+        for kind in shifted(kinds, number):
+            time.sleep(quiet)
+            times[kind].append(update(kind, keys[kind][number % len(keys[kind])]))
+    return times
+
+
+def first_keys(kinds: list[str]) -> dict[str, list[int]]:
+    return {kind: list(MODELS[kind].objects.order_by("pk").values_list("pk", flat=True)[:500]) for kind in kinds}
+
+
+def shifted(kinds: list[str], number: int) -> list[str]:
+    """Another one first each time."""
+    shift = number % len(kinds)
+    return kinds[shift:] + kinds[:shift]
 
 
 def statements(kind: str) -> dict[str, list[str]]:

@@ -41,7 +41,7 @@ def compared(lab: Lab, broker: str, broken: dict[str, str]) -> list[Row]:
         lab.raw["broker"][-1] |= {"healthy": median(times["healthy"]), "longest": max(times[state])}
         rows.append(
             Row(
-                f"`save()` while {broker} {state}, after the first, over healthy",
+                f"median `save()` while {broker} {state}, without the first, over that with a healthy broker",
                 median(times[state]) / median(times["healthy"]),
                 f"naive {naive}, at each save; our first {1000 * first[state]['seconds']:.0f} ms",
                 "≤ 1.3",

@@ -25,10 +25,10 @@ TURNS = 3
 def run(lab: Lab) -> Iterator[Row]:
     few, count, many = 1000, 10_000, 10_000 if lab.quick else 100_000
     lab.vendor.ask("/latency", LATENCY)
-    runs = {"by itself": [], "with a worker": []}
+    runs = {"by the command itself": [], "by a worker": []}
     for _ in range(1 if lab.quick else TURNS):
         for how, found in runs.items():
-            found.append(once(lab, count, pull=how == "by itself"))
+            found.append(once(lab, count, pull=how == "by the command itself"))
             lab.note("import", how=how, count=count, **found[-1])
             lab.log(f"{count} imported {how}: {found[-1]}")
     for how, found in runs.items():
@@ -36,7 +36,8 @@ def run(lab: Lab) -> Iterator[Row]:
         cpu = median([1000 * one["cpu"] / count for one in found])
         bare_cpu = median([1000 * one["bare_cpu"] / one["requests"] for one in found])
         yield Row(
-            f"share of the bare loop's rate: {count} customers imported and pulled {how}, {1000 * LATENCY:.0f} ms",
+            f"customers per second, share of a bare loop of as many GETs: {count} imported and pulled {how}, "
+            f"1 × {THREADS}, {1000 * LATENCY:.0f} ms",
             median(shares),
             f"ours {count / median([one['seconds'] for one in found]):.0f}/s with {THREADS} threads, "
             f"{found[0]['requests']} requests ({shares[0]:.2f} to {shares[-1]:.2f} in {len(shares)} turns); "
@@ -55,7 +56,7 @@ def run(lab: Lab) -> Iterator[Row]:
         lab.log(f"{number} imported: {took['seconds']:.1f} s, {took['memory']:.0f} MB at most")
         child.close()
     yield Row(
-        f"peak memory of the command, {many} customers over {few}",
+        f"peak memory of `twocheckout_import`, {many} customers over {few}",
         peaks[1] / peaks[0],
         f"{peaks[0]:.0f} and {peaks[1]:.0f} MB",
         "≤ 1.15",

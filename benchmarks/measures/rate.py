@@ -103,13 +103,17 @@ def once(lab: Lab, place: Place, child: Child, latency: float) -> dict[str, dict
     return found
 
 
-def bare(lab: Lab, place: Place, count: int, *, tuned: bool = False, reads: bool = False) -> dict[str, Any]:
+def bare(
+    lab: Lab, place: Place, count: int, *, tuned: bool = False, reads: bool = False, only_reads: bool = False
+) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.bare", "--url", lab.vendor.address(tls=place.tls)]
     command += ["--processes", str(place.processes), "--threads", str(place.threads), "--count", str(count)]
-    command += ["--tuned"] * tuned + ["--reads"] * reads + ["--vendor-port", str(lab.vendor.port)]
+    command += ["--tuned"] * tuned + ["--reads"] * reads + ["--only-reads"] * only_reads
+    command += ["--vendor-port", str(lab.vendor.port)]
     environment = environment_of_ours() | ({"REQUESTS_CA_BUNDLE": str(lab.vendor.bundle)} if place.tls else {})
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return figures(lab.vendor.await_writes(count), count, cpu=json.loads(done.stdout)["cpu"])
+    counts = lab.vendor.await_reads(count) if only_reads else lab.vendor.await_writes(count)
+    return figures(counts, count, cpu=json.loads(done.stdout)["cpu"])
 
 
 def ours(lab: Lab, place: Place, child: Child, count: int, *, reads: bool = False) -> dict[str, Any]:
@@ -156,9 +160,19 @@ def pushed_backlog(
     begin: Callable[[], None] = lambda: None,
     *,
     warm_up: int,
+    await_done: Callable[[int], dict[str, Any]] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """A worker let at a backlog, after it has worked off a smaller one; its figures, and the database's."""
+    """A worker let at a backlog, after it has worked off a smaller one; its figures, and the database's.
+
+    *await_done*: waits until so many rows are done, and returns the vendor's counts. Without it, until they are pushed.
+    """
+
+    def await_pushed(number: int) -> dict[str, Any]:
+        counts = lab.vendor.await_writes(number)
+        await_settled(child)
+        return counts
+
     with lab.worker(place.database, place.broker, processes=place.processes, tls=place.tls, **options) as worker:
         for number in (warm_up, count):
             backlog(number)
@@ -166,8 +180,7 @@ def pushed_backlog(
             cpu, database = worker.cpu(), database_cpu(lab, place)
             begin()
             child.call("rows.begin")
-            counts = lab.vendor.await_writes(number)
-            await_settled(child)
+            counts = (await_done or await_pushed)(number)
             spent = {"cpu": worker.cpu() - cpu, "memory": worker.memory()}
             if database is not None:
                 spent["database_cpu"] = (database_cpu(lab, place) or 0.0) - database
@@ -224,7 +237,7 @@ def compared(place: Place, latency: float, runs: list[dict[str, dict[str, Any]]]
     share, aim = SHARES[latency]
     rows = [
         Row(
-            f"share of the bare loop's rate: {where}",
+            f"pushes per second of a full queue, share of the bare loop's: {where}",
             ratio("ours", "bare"),
             f"ours {rate('ours'):.0f}/s, bare {rate('bare'):.0f}/s; "
             f"of the tuned loop ({rate('bare tuned'):.0f}/s) {ratio('ours', 'bare tuned'):.2f}{spread('ours', 'bare')}",
@@ -235,7 +248,7 @@ def compared(place: Place, latency: float, runs: list[dict[str, dict[str, Any]]]
     if place.reading:
         rows.append(
             Row(
-                f"the same with READ_BEFORE_WRITE (two requests per push): {where}",
+                f"the same with READ_BEFORE_WRITE, so two requests per push, and in the bare loop too: {where}",
                 ratio("ours, reading", "bare, reading"),
                 f"ours {rate('ours, reading'):.0f}/s, bare {rate('bare, reading'):.0f}/s"
                 f"{spread('ours, reading', 'bare, reading')}",
@@ -247,7 +260,7 @@ def compared(place: Place, latency: float, runs: list[dict[str, dict[str, Any]]]
         bound = ("≥ 8", "≥ 12") if latency < 0.1 and not place.tls else ("", "")
         rows.append(
             Row(
-                f"pushes per second over the naive app: {where}",
+                f"pushes per second of a full queue, ours over naive: {where}",
                 ratio("ours", "naive"),
                 f"naive {rate('naive'):.0f}/s{spread('ours', 'naive')}",
                 *bound,
@@ -256,7 +269,7 @@ def compared(place: Place, latency: float, runs: list[dict[str, dict[str, Any]]]
         if "ours, saved" in runs[0]:
             rows.append(
                 Row(
-                    f"the same with a backlog of saves, one by one: {where}",
+                    f"the same where the queue are saves one by one, not one bulk update: {where}",
                     ratio("ours, saved", "naive"),
                     f"naive {rate('naive'):.0f}/s, ours {rate('ours, saved'):.0f}/s{spread('ours, saved', 'naive')}",
                     *bound,
@@ -274,4 +287,4 @@ def cpu_row(of: str, where: str, runs: list[dict[str, dict[str, Any]]], what: st
     naive, ours = ([turn[who][what] for turn in runs] for who in ("naive", "ours"))
     ratio = median([one / max(other, 1e-9) for one, other in zip(naive, ours, strict=True)])
     rival = f"naive {1000 * median(naive):.2f} ms, ours {1000 * median(ours):.3f} ms"
-    return Row(f"{of} CPU per push, naive over ours: {where}", ratio, rival, must, aim)
+    return Row(f"CPU time of the {of} per push, naive over ours: {where}", ratio, rival, must, aim)

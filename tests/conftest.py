@@ -9,6 +9,7 @@ from django.apps import apps
 from requests.adapters import HTTPAdapter
 
 from django_twocheckout import dispatch, mirrors, signals, sync
+from django_twocheckout.client import senders
 from django_twocheckout.engine import retry
 from django_twocheckout.models import Customer
 
@@ -54,6 +55,12 @@ def _documented(monkeypatch):
 def _patience(monkeypatch):
     """No retry comes due by itself within a test, however slow the machine."""
     monkeypatch.setattr(retry, "FIRST_BACKOFF", 60.0)
+
+
+@pytest.fixture(autouse=True)
+def _short_connections(monkeypatch):
+    """Each test has clients of its own, whose connections no later test takes."""
+    monkeypatch.setattr(senders, "IDLE_SECONDS", 0.2)
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,11 @@ def in_a_thread(act):
     thread.join()
 
 
+@pytest.fixture(autouse=True)
+def _long(monkeypatch):
+    monkeypatch.setattr(senders, "IDLE_SECONDS", 60.0)
+
+
 @pytest.fixture
 def server():
     def handler(visit):

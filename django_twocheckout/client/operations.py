@@ -70,7 +70,7 @@ class TwoCheckoutClient:
         finally:
             del secret_key  # reports of errors show what a function's variables hold
         self._local = threading.local()
-        self._senders = Senders(self._new_sender)
+        self._senders = Senders()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {getattr(self, 'base_url', '(no address)')}>"
@@ -217,7 +217,7 @@ class TwoCheckoutClient:
 
     def _session(self) -> requests.Session:
         """This thread's session."""
-        return self._senders.mine().session
+        return self._senders.mine(self._new_sender).session
 
     def _new_sender(self) -> Sender:
         return Sender(guarded(self.create_session(), self.base_url), self.base_url)
@@ -235,7 +235,7 @@ class TwoCheckoutClient:
         address = path.format(*(path_segment(route, segment) for segment in segments))
         body = None if information is None else json_body(route, information)
         values = [*segments, *(query or {}).values(), *(information or {}).values()]
-        sender = self._senders.mine()
+        sender = self._senders.mine(self._new_sender)
         with Call(time.monotonic() + sum(self.timeout)) as call:
             request = self._signature(sender.prepare(route, method, address, query, body))
             self._local.requests_sent, self._local.last_status = self.requests_sent + 1, None

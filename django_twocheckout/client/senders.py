@@ -17,10 +17,9 @@ IDLE_SECONDS = 10.0
 
 
 class Senders:
-    """The senders of one client. *make*: makes a new one."""
+    """The senders of one client."""
 
-    def __init__(self, make: Callable[[], Sender]) -> None:
-        self._make = make
+    def __init__(self) -> None:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._begin_anew()
@@ -30,11 +29,11 @@ class Senders:
         self._idle: list[tuple[float, Sender]] = []  # with the moment it was released
         self._closer: threading.Timer | None = None
 
-    def mine(self) -> Sender:
-        """This thread's sender: its own, or a kept one, or a new one. Never one from before a fork."""
+    def mine(self, make: Callable[[], Sender]) -> Sender:
+        """This thread's sender: its own, or a kept one, or one that *make* makes. Never one from before a fork."""
         local = self._local
         if getattr(local, "sender", None) is None or local.pid != os.getpid():
-            local.sender, local.pid = self._kept() or self._make(), os.getpid()
+            local.sender, local.pid = self._kept() or make(), os.getpid()
         sender: Sender = local.sender
         return sender
 

@@ -3,12 +3,15 @@ from __future__ import annotations
 import time
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_twocheckout import sync
 from django_twocheckout.client import TwoCheckoutClient
-from django_twocheckout.engine import claims, reconcile
+from django_twocheckout.engine import asks, claims, reconcile
 from django_twocheckout.engine.batch import finish, run_one
 from django_twocheckout.engine.clients import current_client
+from django_twocheckout.engine.sources import DueRows
 from django_twocheckout.exceptions import CustomerBusy
 from django_twocheckout.flows.push import push_due
 from django_twocheckout.models import Customer, Verb, read_clock
@@ -135,3 +138,39 @@ def test_database_time__is_not_ahead_after_a_slow_claim(pushed, monkeypatch):
     [claim] = claims.claim(Customer.objects.filter(pk=pushed.pk), Verb.PULL)
     ahead = (claim.database_time - read_clock(claim.database)).total_seconds()
     assert ahead < 0.1
+
+
+def test_a_wake_up_claims_its_row_alone_and_the_others_after_it(many):
+    last = many[-1]
+    asks.ask(Verb.PULL, Customer.objects.all(), [last.pk])
+    rows = DueRows(Customer.objects.all(), "default", first=last.pk)
+
+    [alone] = rows.claim(100)
+    others = rows.claim(100)
+
+    assert (alone.pk, alone.pull_asked) == (last.pk, True)
+    assert sorted(claim.pk for claim in others) == [one.pk for one in many[:-1]]
+
+
+def test_a_wake_up_for_a_row_that_is_not_due_claims_the_others_at_once(many):
+    Customer.objects.filter(pk=many[-1].pk).update_unmarked(sync_state="synced")
+    rows = DueRows(Customer.objects.all(), "default", first=many[-1].pk)
+
+    assert len(rows.claim(100)) == len(many) - 1
+
+
+def test_a_claim_of_no_row_locks_and_writes_nothing(db):
+    with CaptureQueriesContext(connection) as statements:
+        assert claims.claim(Customer.objects.due(), Verb.PUSH, wait=False) == []
+    assert not [one["sql"] for one in statements if one["sql"].startswith("UPDATE")]
+
+
+def test_values_in_doubt__are_copied_by_the_settings_of_the_moment(many, configure):
+    first, second = many[:2]
+    claims.claim(Customer.objects.filter(pk=first.pk), Verb.PUSH)
+    configure(EXCLUDE_FIELDS=["phone"])
+    claims.claim(Customer.objects.filter(pk=second.pk), Verb.PUSH)
+
+    copied = [Customer.objects.get(pk=one.pk).in_doubt[0] for one in (first, second)]
+    assert ["phone" in values for values in copied] == [True, False]
+    assert [values["city"] for values in copied] == [first.city, second.city]

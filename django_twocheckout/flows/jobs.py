@@ -26,6 +26,7 @@ from ..models import (
     delete_free,
     has_row_locks,
     lock_rows,
+    update_all,
     update_free,
 )
 from ..redaction import redacted_repr
@@ -144,7 +145,7 @@ def stop(job: Job) -> bool:
         stopped = update_free(unended, ended_at=timezone.now(), stopped=True)
         if not stopped and unended.exists():
             raise JobBusy
-        items = update_free(open_items, outcome=AskOutcome.STOPPED, due_at=None, lease="", reason="")
+        items = update_all(open_items, outcome=AskOutcome.STOPPED, due_at=None, lease="", reason="")
         if stopped and not items and open_items.exists():
             raise JobBusy
     return bool(stopped)
@@ -185,7 +186,7 @@ def _reopen(job: Job, outcome: AskOutcome) -> int:
         # The job is locked before its customers are open, so that no worker ends it meanwhile.
         if not update_free(_jobs(database).filter(pk=job.pk), ended_at=None, stopped=False):
             raise JobBusy
-        count = update_free(items, outcome=AskOutcome.OPEN, **anew)
+        count = update_all(items, outcome=AskOutcome.OPEN, **anew)
         if not count:
             raise JobBusy
     return count

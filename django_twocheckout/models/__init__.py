@@ -7,7 +7,17 @@ from .clock import clock_of, database_now, host_now, read_clock, utc_now, with_c
 from .customer import Customer
 from .erasure import Erasure, ErasureState, key_name, reference_hash
 from .job import Job
-from .locks import PAUSES, attempts, delete_free, has_row_locks, is_lock_timeout, lock_rows, short_waits, update_free
+from .locks import (
+    PAUSES,
+    attempts,
+    delete_free,
+    has_row_locks,
+    is_lock_timeout,
+    lock_rows,
+    short_waits,
+    update_all,
+    update_free,
+)
 from .mirror_mark import MirrorMark
 from .notification import Notification, NotificationKind, NotificationOutcome
 from .querysets import IN_TURN, LONG_DUE, CustomerQuerySet, after_commit, customers_marked, mark
@@ -62,6 +72,7 @@ __all__ = [
     "read_clock",
     "reference_hash",
     "short_waits",
+    "update_all",
     "update_free",
     "utc_now",
     "validate_country_code",

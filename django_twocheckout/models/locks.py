@@ -61,6 +61,22 @@ def update_free(rows: models.QuerySet[M], **values: object) -> int:
     return 0
 
 
+def update_all(rows: models.QuerySet[M], **values: object) -> int:
+    """As :func:`update_free`, but tries again also while single rows are held. *values* end that a row is among these.
+
+    Returns the number of updated rows. Rows held for longer than half a second stay as they are.
+    """
+    if not has_row_locks(rows.db):
+        return _update(rows, values)
+    count = 0
+    for _attempt in attempts():
+        with transaction.atomic(using=rows.db):
+            count += _update(rows.filter(pk__in=lock_rows(rows)), values)
+        if not rows.exists():
+            break
+    return count
+
+
 def delete_free(rows: models.QuerySet[M]) -> None:
     """Delete those of the rows that no other transaction holds."""
     with transaction.atomic(using=rows.db):

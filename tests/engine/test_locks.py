@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -212,6 +213,17 @@ def test_a_jobs_rows__more_of_it(job, what, step):
     job.refresh_from_db()
     assert not job.stopped
     assert all_done(job)
+
+
+@pytest.mark.parametrize("step", ["stop", "go on"])
+def test_a_jobs_rows__one_that_is_held_for_a_moment(job, step):
+    if step == "go on":
+        jobs.stop(job)
+    with held(HELD["an ask"]) as it:
+        threading.Timer(0.1, it.ends.set).start()
+        (jobs.stop if step == "stop" else jobs.go_on)(job)
+    progress = jobs.progress(job)
+    assert (progress.stopped, progress.remaining) == ((3, 0) if step == "stop" else (0, 3))
 
 
 @pytest.mark.parametrize("what", HELD)

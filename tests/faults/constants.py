@@ -22,6 +22,9 @@ FROZEN_SECONDS = 8.0
 #: Seconds between the clocks of two workers.
 CLOCKS_APART = 120
 
+#: How many threads send notifications at once.
+NOTIFIERS = 6
+
 #: The merchant codes by account. A third of the schedules have both.
 CODES = {"default": "YOURCODE123", "second": "SECONDCODE456"}
 SECRET_KEY = "zqxv-secret-key"  # the mark of all that no log may have

@@ -90,7 +90,7 @@ class Colleague(Outsider):
 
     def run(self, began: float) -> None:
         telling: list[Future[None]] = []
-        with ThreadPoolExecutor(TELLERS * 2) as tellers:
+        with ThreadPoolExecutor(constants.NOTIFIERS) as tellers:
             while time.monotonic() < began + constants.FAULT_SECONDS or self.bursts < BURSTS:
                 time.sleep(self.chance.uniform(0.05, 0.2))
                 rows = [row for row in (self.edit() for _ in range(self.chance.choice([1, 1, 2, 4]))) if row]

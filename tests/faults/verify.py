@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from django_twocheckout.models import (
     NO_JOB,
     Ask,
     AskOutcome,
+    Attempt,
+    AttemptOutcome,
     Customer,
     Job,
     MirrorMark,
@@ -233,12 +236,20 @@ class Verification:
         for outcome in (NotificationOutcome.NEW, NotificationOutcome.TO_ADD, NotificationOutcome.UNNAMED):
             if outcomes[outcome]:
                 self.findings.stuck.append(f"notifications: {outcomes[outcome]} are {outcome.label!r}")
-        # Where the database was cut, a forged one may not have been counted.
-        if outcomes[NotificationOutcome.FORGED] > forged:
+        # Where the connection was cut at the commit, a forged one may not have been counted, or twice.
+        cuts = sum(event.fault == "database-cut" for event in self.plan.events)
+        if outcomes[NotificationOutcome.FORGED] > forged + cuts * constants.NOTIFIERS:
             self.findings.other.append(f"{outcomes[NotificationOutcome.FORGED]} notifications count as forged")
-        known = outcomes[NotificationOutcome.ASKED]
-        if self.plan.notified and outcomes[NotificationOutcome.UNKNOWN] > known:
-            self.findings.lost.append(f"more notifications found no row than found one: {outcomes}")
+        for one in Notification.objects.filter(outcome=NotificationOutcome.UNKNOWN):
+            known = self._known_since(one.customer_reference)
+            if known is not None and one.received_at > known + timedelta(seconds=1):
+                self.findings.lost.append(f"a notification of {one.received_at} found no row, known since {known}")
+
+    def _known_since(self, reference: str) -> datetime | None:
+        """When a row is sure to have had this reference of 2Checkout's: after its first attempt that was settled."""
+        attempts = Attempt.objects.filter(customer__customer_reference=reference)
+        settled = attempts.filter(outcome__in=[AttemptOutcome.DONE, AttemptOutcome.AGREED])
+        return settled.order_by("at").values_list("at", flat=True).first()
 
     # The queue.
 

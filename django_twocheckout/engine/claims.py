@@ -1,27 +1,22 @@
 """Claims rows by lease, so that one worker at a time works on a customer at 2Checkout. Also releases them.
 
-A claim is a conditional UPDATE by the database's clock. It works alike on every database, and holds no lock and no
-transaction during HTTP. No statement waits for a locked row, so none can deadlock with the project's transactions.
+A lease ends by the database's clock. A claim holds no lock and no transaction during HTTP, and no statement waits for a
+locked row, so none can deadlock with the project's transactions. The statements are in :mod:`.leases`.
 """
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Case, F, Func, JSONField, Value, When
-from django.db.models.functions import JSONArray, JSONObject
+from django.db.models import Case, When
 
 from ..client import checked_timeout
 from ..conf import conf
 from ..models import (
-    IN_TURN,
     Customer,
     CustomerQuerySet,
     Presence,
@@ -30,20 +25,14 @@ from ..models import (
     Verb,
     attempts,
     clock_of,
-    database_now,
-    has_row_locks,
-    lock_rows,
     utc_now,
     with_clock,
 )
 from ..redaction import RedactedDict, redacted
 from ..wire import OWNED_BY_2CHECKOUT, to_wire, wire_names
-from .database import durable, lock_free, retry_lost_connection
-from .records import Claim, Key, ModelValues
-
-if TYPE_CHECKING:
-    from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.models.sql.compiler import SQLCompiler
+from . import leases
+from .database import lock_free, retry_lost_connection
+from .records import Claim
 
 #: Seconds until an unstarted claim is released.
 START_SECONDS = 60.0
@@ -51,14 +40,6 @@ START_SECONDS = 60.0
 SLACK_SECONDS = 30.0
 #: The longest chain: look up, find out what "not found" looks like, create, look up again, update.
 MOST_REQUESTS = 6
-
-_READ = [
-    "pk", "account", "lease", "sync_state", "failed_attempts", "customer_reference", "presence", "acknowledged",
-    "shown", "written", "pulled_at", *OWNED_BY_2CHECKOUT, *sorted(Customer.PUSHED_FIELDS)
-]  # fmt: skip
-
-#: A row as ``values()`` reads it.
-Row = RedactedDict[str, Any]
 
 
 def request_seconds() -> float:
@@ -90,7 +71,7 @@ def claim(
     seconds = lease_seconds()
     for _attempt in attempts():
         began = time.monotonic()
-        rows = _claim_rows(customers.db, customers, verb, seconds)
+        rows = leases.take(customers.db, customers, verb, seconds)
         if rows or not wait or not customers.unclaimed().filter(erased=verb is Verb.ERASE).exists():
             break
     user = str(getattr(user, "pk", user))
@@ -119,109 +100,20 @@ def _with_another(claims: list[Claim]) -> list[Claim]:
 
 def peek(customers: CustomerQuerySet) -> list[Claim]:
     """The rows as a push would claim them, without a lease. Nothing may be sent with these claims."""
-    began, rows = time.monotonic(), _read(customers.order_by("pk"), "in_doubt")
+    began, rows = time.monotonic(), leases.read(customers.order_by("pk"), "in_doubt")
     return [_as_claim(row, customers.db, Verb.PUSH, None, "", began=began, send_by=0.0) for row in rows]
 
 
 def unsaved(customer: Customer, database: str) -> Claim:
     """The same of a customer without a row, to look it up by its external reference."""
-    row: Row = RedactedDict({name: getattr(customer, name) for name in _READ}, now=utc_now(), in_doubt=[])
+    row: leases.Row = RedactedDict({name: getattr(customer, name) for name in leases.READ}, now=utc_now(), in_doubt=[])
     return _as_claim(row, database, Verb.PUSH, None, "", began=time.monotonic(), send_by=0.0)
 
 
-@retry_lost_connection
-def _claim_rows(database: str, customers: CustomerQuerySet, verb: Verb, seconds: float) -> list[Row]:
-    is_push = verb is Verb.PUSH
-    pks = None if has_row_locks(database) else list(customers.values_list("pk", flat=True))
-    if pks == []:
-        return []
-    leases = Leases(uuid.uuid4().hex, uuid.uuid4().hex, uuid.uuid4().hex)
-    # Durable: the values in doubt must survive a rollback of any outer transaction.
-    with durable(database):
-        if pks is None and not (pks := lock_rows(customers)):
-            return []
-        count = _lease(database, pks, leases, verb, seconds)
-        claimed = Customer.objects.using(database).filter(pk__in=pks, lease__in=leases)
-        rows = list(_read(claimed.order_by(*IN_TURN)))
-        in_doubt: RedactedDict[Key, list[ModelValues]] = RedactedDict()
-        if count < len(pks):
-            in_doubt.update(claimed.filter(lease=leases.uncertain).values_list("pk", "in_doubt"))
-        for row in rows:
-            row["untried"] = row["lease"] == leases.untried
-            row["in_doubt"] = in_doubt.get(row["pk"], [])
-            values = _pushed_values(row)
-            if is_push and row["pk"] in in_doubt and values not in row["in_doubt"]:
-                one = Customer.objects.using(database).filter(pk=row["pk"])
-                one.update_unmarked(in_doubt=[*row["in_doubt"], values])
-        return rows
-
-
-class _Copy(Func):
-    """A JSON array with an object of these columns of the same row, for an UPDATE.
-
-    Django resolves the two dozen parts of the expression anew in each statement. That costs more than all else of a
-    claim, so the SQL is kept.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(output_field=JSONField())
-        self.names = tuple(names)
-
-    def as_sql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *arguments: Any, **context: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        key = self.names, connection.vendor, compiler.query.get_initial_alias()
-        if key not in _copies:
-            whole = JSONArray(JSONObject(**{name: F(name) for name in self.names}))
-            sql, parameters = compiler.compile(whole.resolve_expression(compiler.query))
-            _copies[key] = sql, tuple(parameters)
-        return _copies[key]
-
-
-#: By columns, kind of database and table: the SQL, and its parameters.
-_copies: dict[tuple[tuple[str, ...], str, str], tuple[str, tuple[Any, ...]]] = {}
-
-
-class Leases(NamedTuple):
-    """The names of the leases of one statement: by them its rows are known apart afterwards."""
-
-    #: Rows with nothing in doubt. Of these, those with a reference that was just made here.
-    clean: str
-    untried: str
-    #: Rows with values in doubt.
-    uncertain: str
-
-
-def _lease(database: str, pks: Sequence[Key], leases: Leases, verb: Verb, seconds: float) -> int:
-    """Lease the rows. Copy the values of rows with nothing in doubt into ``in_doubt``; returns the number of these."""
-    free = Customer.objects.using(database).filter(pk__in=pks, erased=verb is Verb.ERASE).unclaimed()
-    columns = {"lease_expires_at": database_now() + timedelta(seconds=seconds), "changed_since_claim": False}
-    count = 0
-    if verb is Verb.PUSH:
-        # The database copies the values, so they need not be read first.
-        values = _Copy(sorted(Customer.shared_fields()))
-        # The lease first: MySQL evaluates the columns in their order, each with those before it as they are then.
-        lease = Case(When(untried=True, then=Value(leases.untried)), default=Value(leases.clean))
-        count = free.filter(in_doubt=[]).update_unmarked(lease=lease, untried=False, in_doubt=values, **columns)
-        columns["untried"] = False
-    if count < len(pks):
-        free.update_unmarked(lease=leases.uncertain, **columns)
-    return count
-
-
-def _read(customers: CustomerQuerySet, *names: str) -> Iterable[Row]:
-    """What a claim needs of the rows, with the database's clock."""
-    return map(RedactedDict, customers.values(*_READ, *names, now=database_now()))
-
-
-def _pushed_values(row: Row) -> ModelValues:
-    return RedactedDict({name: row[name] for name in sorted(Customer.shared_fields())})
-
-
 def _as_claim(
-    row: Row, database: str, verb: Verb, source: Source | None, user: str, *, began: float, send_by: float
+    row: leases.Row, database: str, verb: Verb, source: Source | None, user: str, *, began: float, send_by: float
 ) -> Claim:
-    values = _pushed_values(row)
+    values = leases.pushed_values(row)
     synced = row["sync_state"] == SyncState.SYNCED
     return Claim(
         pk=row["pk"],

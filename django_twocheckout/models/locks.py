@@ -16,6 +16,7 @@ from django.db import OperationalError, connections, models, transaction
 from .querysets import CustomerQuerySet
 
 M = TypeVar("M", bound=models.Model)
+Q = TypeVar("Q", bound="models.QuerySet[Any]")
 
 #: Seconds between the attempts to write to a row that another transaction holds.
 PAUSES = (0.0, 0.01, 0.04, 0.15, 0.3)
@@ -41,8 +42,13 @@ def lock_rows(rows: models.QuerySet[M], *, unique: bool = False) -> list[Any]:
 
     *unique*: a unique column will be written, which conflicts even with a transaction that only refers to the row.
     """
+    return list(locking(rows, unique=unique).values_list("pk", flat=True))
+
+
+def locking(rows: Q, *, unique: bool = False) -> Q:
+    """The same rows, locked as they are read, without those that another transaction holds. *unique*: as above."""
     weaker = not unique and connections[rows.db].features.has_select_for_no_key_update
-    return list(rows.select_for_update(skip_locked=True, no_key=weaker).values_list("pk", flat=True))
+    return rows.select_for_update(skip_locked=True, no_key=weaker)
 
 
 def update_free(rows: models.QuerySet[M], **values: object) -> int:

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_twocheckout import sync
 from django_twocheckout.client import TwoCheckoutClient
-from django_twocheckout.engine import asks, claims, reconcile
+from django_twocheckout.engine import asks, claims, leases, reconcile
 from django_twocheckout.engine.batch import finish, run_one
 from django_twocheckout.engine.clients import current_client
 from django_twocheckout.engine.sources import DueRows
@@ -128,13 +128,13 @@ def test_release__each_row_keeps_its_own_values_in_doubt(db, twocheckout):
 
 def test_database_time__is_not_ahead_after_a_slow_claim(pushed, monkeypatch):
     """Or the next attempt would seem to be older than this one."""
-    claim_rows = claims._claim_rows
+    take = leases.take
 
     def slow(*given):
         time.sleep(0.2)
-        return claim_rows(*given)
+        return take(*given)
 
-    monkeypatch.setattr(claims, "_claim_rows", slow)
+    monkeypatch.setattr(leases, "take", slow)
     [claim] = claims.claim(Customer.objects.filter(pk=pushed.pk), Verb.PULL)
     ahead = (claim.database_time - read_clock(claim.database)).total_seconds()
     assert ahead < 0.1

@@ -331,7 +331,7 @@ def test_the_database_fails_while_rows_are_claimed(twocheckout, ada, error):
     Customer.objects.update_unmarked(in_doubt=in_doubt)
     with failing(error, "UPDATE", "in_doubt"), raises(type(error)) as caught:
         sync.push(ada)
-    assert "claims.py" in caught.value.__notes__[0]
+    assert "leases.py" in caught.value.__notes__[0]
     with failing(error, "UPDATE", "in_doubt"), raises(type(error)):
         sync.push_pending()
 

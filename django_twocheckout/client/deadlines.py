@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import Self
 
-from ..exceptions import TransientError
+from ..exceptions import TooLate
 
 #: The most bytes that are read of one answer, with its status, headers and framing.
 MOST_BYTES = 8 * 1024 * 1024
@@ -34,8 +34,8 @@ _this_thread = _ThreadState()
 def send_by(moment: float) -> Iterator[None]:
     """Refuses to send a request after its deadline, so that no request outlives the lease of its row.
 
-    *moment* is a time of the monotonic clock, for this thread's requests within the block. Raises TransientError at
-    the beginning of the block and before each sending if it is past.
+    *moment* is a time of the monotonic clock, for this thread's requests within the block. Raises TooLate at the
+    beginning of the block and before each sending if it is past.
     """
     _this_thread.send_by = moment
     try:
@@ -46,10 +46,10 @@ def send_by(moment: float) -> Iterator[None]:
 
 
 def check_send_by() -> None:
-    """Raise TransientError if the moment of :func:`send_by` is past."""
+    """Raise TooLate if the moment of :func:`send_by` is past."""
     moment = _this_thread.send_by
     if moment is not None and time.monotonic() > moment:
-        raise TransientError("Too little time was left to send it.")
+        raise TooLate("Too little time was left to send it.")
 
 
 class Call:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import requests
+from requests.hooks import default_hooks
 from urllib3.exceptions import HTTPError
 
 from .deadlines import Call
@@ -45,10 +46,11 @@ class Sender:
         kind = method, body is None
         if kind not in self._prepared:
             self._prepared[kind] = self._prepare(route, method, self.base_url, body)
+            self._prepared[kind].body = None  # a customer's
         # Its own copy() would copy an empty cookie jar with its lock, at a tenth of the whole cost.
         request = copy(self._prepared[kind])
         request.url = f"{request.url}{address}"
-        request.headers, request.body = request.headers.copy(), body
+        request.headers, request.hooks, request.body = request.headers.copy(), default_hooks(), body
         if body is not None:
             request.headers["Content-Length"] = str(len(body))
         return request
@@ -62,7 +64,10 @@ class Sender:
         options: dict[str, Any] = {"timeout": timeout, "stream": True, **of_session}
         try:
             if self._is_short():
-                return session.get_adapter(request.url or "").send(request, **options)
+                response = session.get_adapter(request.url or "").send(request, **options)
+                for hook in request.hooks["response"]:  # an adapter's own
+                    response = hook(response, **options) or response
+                return response
             # A redirect would carry the signature elsewhere, or lose the body.
             return session.send(request, allow_redirects=False, **options)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
@@ -76,8 +81,8 @@ class Sender:
         """
         session, kind = self.session, type(self.session)
         is_short = (
-            kind.send is requests.Session.send
-            and _is_of_requests(kind.send)
+            getattr(kind, "send", None) is requests.Session.send
+            and _is_of_requests(requests.Session.send)
             and "send" not in vars(session)
             and not any(session.hooks.values())
         )

@@ -25,9 +25,9 @@ class Senders:
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._pid = os.getpid()
         self._idle: list[tuple[float, Sender]] = []  # with the moment it was released
         self._closer: threading.Timer | None = None
+        self._pid = os.getpid()  # last, for by it other threads see that this is done
 
     def mine(self, make: Callable[[], Sender]) -> Sender:
         """This thread's sender: its own, or a kept one, or one that *make* makes. Never one from before a fork."""
@@ -42,8 +42,12 @@ class Senders:
         sender = self._local.__dict__.pop("sender", None)
         if sender is not None and self._local.pid == os.getpid():
             with self._lock:
-                self._idle.append((time.monotonic(), sender))
-                self._close_later()
+                try:
+                    self._close_later(IDLE_SECONDS)
+                except RuntimeError:  # no thread can be started, as at the end of a process
+                    sender.session.close()
+                else:
+                    self._idle.append((time.monotonic(), sender))
 
     def close(self) -> None:
         """Close this thread's connections."""
@@ -59,11 +63,12 @@ class Senders:
         with self._lock:
             return self._idle.pop()[1] if self._idle else None
 
-    def _close_later(self) -> None:
+    def _close_later(self, seconds: float) -> None:
         if self._closer is None:
-            self._closer = threading.Timer(IDLE_SECONDS, self._close_idle)
-            self._closer.daemon = True
-            self._closer.start()
+            closer = threading.Timer(seconds, self._close_idle)
+            closer.daemon = True
+            closer.start()
+            self._closer = closer
 
     def _close_idle(self) -> None:
         with self._lock:
@@ -71,4 +76,4 @@ class Senders:
             while self._idle and time.monotonic() - self._idle[0][0] >= IDLE_SECONDS:
                 self._idle.pop(0)[1].session.close()
             if self._idle:
-                self._close_later()
+                self._close_later(max(self._idle[0][0] + IDLE_SECONDS - time.monotonic(), 0.001))

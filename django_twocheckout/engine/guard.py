@@ -31,4 +31,4 @@ def run_guarded(reconcile: Reconcile, claim: Claim, client: TwoCheckoutClient) -
 
 def unknown_result(claim: Claim, words: str) -> Result:
     """The result of a reconciliation that broke off at an unknown point. The next attempt looks the customer up."""
-    return Result(claim.reference, claim.in_doubt_since, error=TwoCheckoutError(words))
+    return Result(claim.reference, claim.in_doubt_since, updated=True, error=TwoCheckoutError(words))

@@ -9,35 +9,28 @@ from __future__ import annotations
 import logging
 import uuid
 
-from ..models import Customer, SyncState, mark
-from .database import lock_free
-from .records import Claim, Result
+from ..models import Customer, Erasure, SyncState, has_row_locks, locking, mark
+from .records import Claim
 
 logger = logging.getLogger("twocheckout")
 
 
-def is_late_write(claim: Claim, result: Result) -> bool:
-    """Whether the worker sent an update that 2Checkout may have carried out. A late create is refused there."""
-    sent = claim.values in result.in_doubt or bool(result.sent)
-    return sent and (claim.reference is not None or result.remote is not None)
-
-
 def keep_in_doubt(claim: Claim) -> bool:
-    """Have the row looked up before its next push, with these values as older ones of ours.
+    """Have the row looked up before its next push, with what was sent as older values of ours.
 
     Inside a transaction. Returns False if another transaction holds the row. A worker that is at the row right now
     loses its lease, for it may have fetched the customer before the late update came; the lease still runs out first.
     """
     rows = Customer.objects.using(claim.database).filter(pk=claim.pk)
-    if not lock_free(rows, {claim.pk}):
-        return not rows.exists()
-    row = rows.values("in_doubt", "sync_state", "erased").first()
+    locked = locking(rows) if has_row_locks(claim.database) else rows
+    row = locked.values("in_doubt", "sync_state", "erased").first()
+    if row is None and rows.exists():
+        return False
     extra = {"action": "settle", "customer": claim.pk}
-    if row is None:
-        return True
-    if row["erased"]:
-        words = "customer %s: an update was sent after the lease had ended, and the row is erased: look at 2Checkout"
-        logger.error(words, claim.pk, extra=extra)
+    if row is None or row["erased"]:
+        if row is not None or Erasure.objects.using(claim.database).filter(customer__pk=claim.pk).exists():
+            words = "customer %s: an update was sent after the lease had ended, and it is erased: look at 2Checkout"
+            logger.error(words, claim.pk, extra=extra)
         return True
     in_doubt = row["in_doubt"] if claim.values in row["in_doubt"] else [*row["in_doubt"], claim.values]
     due = mark() if row["sync_state"] == SyncState.SYNCED else {}

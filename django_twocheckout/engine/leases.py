@@ -151,7 +151,7 @@ class _Copy(Func):
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *arguments: Any, **context: Any
     ) -> tuple[str, tuple[Any, ...]]:
-        key = self.names, connection.vendor, compiler.query.get_initial_alias()
+        key = self.names, connection.alias, compiler.query.get_initial_alias()
         if key not in _copies:
             whole = JSONArray(JSONObject(**{name: F(name) for name in self.names}))
             sql, parameters = compiler.compile(whole.resolve_expression(compiler.query))
@@ -159,7 +159,7 @@ class _Copy(Func):
         return _copies[key]
 
 
-#: By columns, kind of database and table: the SQL, and its parameters.
+#: By columns, database and table: the SQL, and its parameters.
 _copies: dict[tuple[tuple[str, ...], str, str], tuple[str, tuple[Any, ...]]] = {}
 
 

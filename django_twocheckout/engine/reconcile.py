@@ -20,6 +20,7 @@ from ..exceptions import (
     NotFound,
     NotSent,
     RequestRejected,
+    TooLate,
     TwoCheckoutError,
 )
 from ..merge import EXTERNAL, Merge, Winner, changed_fields, merge, missing, normalise, request_body
@@ -253,10 +254,13 @@ def _update(
     check_sendable(body, missing(body))
     try:
         with send_by(claim.send_by):
-            result.in_doubt = [*before, claim.values]
+            result.in_doubt, result.updated = [*before, claim.values], True
             client.update_customer(reference, body, conf.of(claim.account).END_USER_UPDATE)
     except RequestRejected:
-        result.in_doubt = before
+        result.in_doubt, result.updated = before, False
+        raise
+    except TooLate:
+        result.updated = False
         raise
     images.after_update(claim, result, merged)
     _agree(result, merged)

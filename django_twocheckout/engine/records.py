@@ -182,6 +182,8 @@ class Result:
     presence: Presence | None = None
     #: What it answers for a customer that it does not have, where that was found out: status and code.
     none_answer: tuple[int | None, str] | None = None
+    #: Whether an update was sent, or may have been.
+    updated: bool = False
     #: Names of our fields that 2Checkout accepted.
     sent: frozenset[str] = frozenset()
     #: ``shown`` and ``written`` as they are now. None leaves the row's as they are.

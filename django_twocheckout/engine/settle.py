@@ -251,7 +251,7 @@ def _settle_one(database: str, one: Finished) -> Settled:
                 learnt["failing_since"] = None  # 2Checkout acknowledged what was sent
             if row.update_unmarked(**learnt):
                 return Settled.SUPERSEDED
-            if late_writes.is_late_write(claim, result) and not late_writes.keep_in_doubt(claim):
+            if result.updated and not late_writes.keep_in_doubt(claim):
                 return Settled.ROW_LOCKED
     except IntegrityError:
         words = "Another row has this customer of 2Checkout already, or the reference that it carries there."
@@ -280,4 +280,8 @@ def _settle_failure(one: Finished, error: TwoCheckoutError) -> Settled:
             return Settled.ROW_LOCKED
         if row.filter(changed_since_claim=False).update_unmarked(lease_expires_at=None, **decision.columns):
             return Settled.WRITTEN
-        return Settled.SUPERSEDED if row.update_unmarked(lease_expires_at=None) else Settled.LEASE_LOST
+        if row.update_unmarked(lease_expires_at=None):
+            return Settled.SUPERSEDED
+        if result.updated and not late_writes.keep_in_doubt(claim):
+            return Settled.ROW_LOCKED
+        return Settled.LEASE_LOST

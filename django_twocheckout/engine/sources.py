@@ -28,7 +28,7 @@ class ClaimSource(Protocol):
 class DueRows:
     """An account's rows that are due: those just changed, then the longest due first, then what was asked for.
 
-    The row with the key *first* is claimed alone, before all others. *retries_first*: the first claim of several rows
+    The row with the key *first* precedes all others. *retries_first*: the first claim of several rows
     begins with retries, so that they are not put off for ever by a queue of rows just changed.
     """
 
@@ -53,8 +53,8 @@ class DueRows:
             claims = claim(first, Verb.PUSH, source=self.source, wait=False)
             self.first = None
         with released_on_error(claims):
-            if claims:
-                # Alone: most wake-ups are for one row, and looking for others takes longer than the push.
+            if claims and not self.customers.due().exists():
+                # Most wake-ups are for one row, and claiming takes as long for none as for many.
                 if self._asks_are_due():
                     claims[:] = ask_claims.attach(claims, self.account)
                 return claims

@@ -11,6 +11,7 @@ import pytest
 import requests
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from requests.adapters import HTTPAdapter
 
 from django_twocheckout.client import TwoCheckoutClient
 from django_twocheckout.exceptions import TwoCheckoutError
@@ -117,6 +118,54 @@ def test_a_tracer_that_wraps_send_later__sees_each_request(monkeypatch):
         client.update_customer("1", {})
 
     assert seen == ["PUT"]
+
+
+def test_an_adapter_s_own_hook__is_called_once_per_request():
+    class Adapter(HTTPAdapter):
+        def send(self, request, **options):
+            request.register_hook("response", lambda response, **options: seen.append(response.status_code))
+            return super().send(request, **options)
+
+    class Client(TwoCheckoutClient):
+        def create_session(self):
+            session = super().create_session()
+            session.mount(self.base_url, Adapter())
+            return session
+
+    seen = []
+    with recording() as (server, _received):
+        client = client_of(server, Client, timeout=20)
+        for _ in range(3):
+            client.update_customer("1", {})
+
+    assert seen == [200, 200, 200]
+
+
+def test_no_body__is_kept():
+    with recording() as (server, _received):
+        client = client_of(server, timeout=20)
+        client.update_customer("1", {"City": "Ockham"})
+        kept = client._senders.mine(client._new_sender)._prepared.values()
+
+    assert [request.body for request in kept] == [None]
+
+
+def test_a_session_that_only_delegates__takes_requests_own_way():
+    class Wrapped:
+        def __init__(self, session):
+            self.session = session
+
+        def __getattr__(self, name):
+            return getattr(self.session, name)
+
+    class Client(TwoCheckoutClient):
+        def create_session(self):
+            return Wrapped(super().create_session())
+
+    with recording() as (server, received):
+        client_of(server, Client, timeout=20).update_customer("1", {})
+
+    assert len(received) == 1
 
 
 def test_a_session_with_a_send_of_its_own():

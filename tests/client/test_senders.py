@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -100,8 +101,11 @@ def test_a_kept_connection__does_not_outlive_a_fork(server, client, push, monkey
     assert server.visits == 2
 
 
-def test_a_connection_that_the_server_closed__is_replaced(push):
+def test_a_connection_that_the_server_closed__is_replaced():
+    visits = []
+
     def handler(visit):
+        visits.append(visit)
         visit.request()
         visit.send(answer(b"true"))  # and closes
 
@@ -109,8 +113,23 @@ def test_a_connection_that_the_server_closed__is_replaced(push):
         client = client_of(server, timeout=20)
         for _ in range(3):
             in_a_thread(lambda: (client.update_customer("1", {}), client.release()))
+            while visits[-1].sock.fileno() != -1:  # until it is closed
+                time.sleep(0.01)
 
     assert server.visits == 3
+
+
+def test_a_thread_that_cannot_be_started__closes_the_connection_at_once(server, client, push, monkeypatch):
+    def refuse(timer):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Timer, "start", refuse)
+        push()  # in this thread
+    push()
+    push()
+
+    assert server.visits == 2
 
 
 def test_release__twice_or_without_a_session(client):

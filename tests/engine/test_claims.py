@@ -140,16 +140,22 @@ def test_database_time__is_not_ahead_after_a_slow_claim(pushed, monkeypatch):
     assert ahead < 0.1
 
 
-def test_a_wake_up_claims_its_row_alone_and_the_others_after_it(many):
+def test_a_wake_up_claims_its_row_before_the_others(many):
     last = many[-1]
     asks.ask(Verb.PULL, Customer.objects.all(), [last.pk])
-    rows = DueRows(Customer.objects.all(), "default", first=last.pk)
+    claimed = DueRows(Customer.objects.all(), "default", first=last.pk).claim(100)
+
+    assert (claimed[0].pk, claimed[0].pull_asked) == (last.pk, True)
+    assert sorted(claim.pk for claim in claimed[1:]) == [one.pk for one in many[:-1]]
+
+
+def test_a_wake_up_for_a_lone_row_claims_it_alone(ada):
+    asks.ask(Verb.PULL, Customer.objects.all(), [ada.pk])
+    rows = DueRows(Customer.objects.all(), "default", first=ada.pk)
 
     [alone] = rows.claim(100)
-    others = rows.claim(100)
 
-    assert (alone.pk, alone.pull_asked) == (last.pk, True)
-    assert sorted(claim.pk for claim in others) == [one.pk for one in many[:-1]]
+    assert (alone.pk, alone.pull_asked, rows.claim(100)) == (ada.pk, True, [])
 
 
 def test_a_wake_up_for_a_row_that_is_not_due_claims_the_others_at_once(many):

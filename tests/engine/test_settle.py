@@ -14,10 +14,10 @@ from django_twocheckout.engine.batch import finish, run_one
 from django_twocheckout.engine.clients import current_client
 from django_twocheckout.exceptions import CustomerBusy, UnreadableAnswer
 from django_twocheckout.flows.push import unmarked_changes
-from django_twocheckout.models import Customer, Verb
+from django_twocheckout.models import Customer, Erasure, Verb
 from django_twocheckout.testing import Fault
 
-from ..clock import leases_expire
+from ..clock import leases_expire, retries_come_due
 from ..customers import ADA, change, claim_of
 
 
@@ -130,15 +130,41 @@ def test_lease_lost__a_worker_at_the_row_fetched_before_the_late_update(pushed, 
     assert (pushed.sync_state, pushed.city, twocheckout.customers[0]["City"]) == ("synced", "London", "London")
 
 
-def test_lease_lost__a_late_update_of_an_erased_customer_is_told(pushed, twocheckout, caplog):
+@pytest.mark.parametrize("step", ["under way", "done", "no erasure"])
+def test_lease_lost__a_late_update_of_an_erased_customer_is_told(pushed, twocheckout, caplog, step):
     change(pushed, city="Paris")
     late = claim_of(Customer.objects.get())
-    Customer.objects.update_unmarked(erased=True, sync_state="synced", lease="another")
+    if step != "no erasure":
+        Erasure.objects.create(customer=pushed)
+    if step == "under way":
+        Customer.objects.update_unmarked(erased=True, sync_state="synced", lease="another")
+    else:
+        Customer.objects.all().delete()
 
     run_one(late, current_client("default"))
 
-    assert "look at 2Checkout" in caplog.text
-    assert Customer.objects.get().sync_state == "synced"
+    assert ("look at 2Checkout" in caplog.text) == (step != "no erasure")
+    assert not Customer.objects.exclude(sync_state="synced").exists()
+
+
+@pytest.mark.parametrize("what", ["a pull", "a fetch that fails", "too late to send"])
+def test_lease_lost__no_update_was_sent(pushed, twocheckout, caplog, what):
+    change(pushed, city="Paris")
+    twocheckout.fail("500", method="PUT")
+    sync.push(pushed)  # from now on Paris is in doubt
+    retries_come_due()
+    late = claim_of(Customer.objects.get(), Verb.PULL if what == "a pull" else Verb.PUSH)
+    if what == "a fetch that fails":
+        twocheckout.fail("500", method="GET")
+    elif what == "too late to send":
+        late = replace(late, send_by=0.0)
+    Customer.objects.update_unmarked(lease="another")
+
+    run_one(late, current_client("default"))
+
+    assert "lease lost" in caplog.text
+    assert "looked up" not in caplog.text
+    assert Customer.objects.get().lease == "another"
 
 
 @pytest.mark.parametrize("fault", ["false", "401", None])

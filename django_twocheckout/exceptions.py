@@ -77,10 +77,6 @@ class TransientError(TwoCheckoutError):
         self.retry_after = retry_after
 
 
-class TooLate(TransientError):
-    """The time to send the request was over, so it was not sent."""
-
-
 class ConnectionFailed(TransientError):
     """No answer came from 2Checkout."""
 

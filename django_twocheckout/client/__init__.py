@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from .answers import is_reference
 from .arguments import ACCOUNT_PAGES, BASE_URL, Timeout, checked_account_page, checked_base_url, checked_timeout
-from .deadlines import send_by
+from .deadlines import TooLate, send_by
 from .operations import TwoCheckoutClient
 from .signature import HASH_ALGORITHMS
 
@@ -32,6 +32,7 @@ __all__ = [
     "BASE_URL",
     "HASH_ALGORITHMS",
     "Timeout",
+    "TooLate",
     "TwoCheckoutClient",
     "checked_account_page",
     "checked_base_url",

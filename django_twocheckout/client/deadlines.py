@@ -16,10 +16,14 @@ from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import Self
 
-from ..exceptions import TooLate
+from ..exceptions import TransientError
 
 #: The most bytes that are read of one answer, with its status, headers and framing.
 MOST_BYTES = 8 * 1024 * 1024
+
+
+class TooLate(TransientError):
+    """The moment of :func:`send_by` was past, so the request was not sent."""
 
 
 class _ThreadState(threading.local):

@@ -12,7 +12,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from ..client import TwoCheckoutClient, send_by
+from ..client import TooLate, TwoCheckoutClient, send_by
 from ..conf import conf
 from ..echoes import may_be_echo
 from ..exceptions import (
@@ -20,7 +20,6 @@ from ..exceptions import (
     NotFound,
     NotSent,
     RequestRejected,
-    TooLate,
     TwoCheckoutError,
 )
 from ..merge import EXTERNAL, Merge, Winner, changed_fields, merge, missing, normalise, request_body

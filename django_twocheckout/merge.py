@@ -110,14 +110,8 @@ def merge(
     *replaced* holds what we overwrote a moment ago. 2Checkout may still show that, so it is no statement.
     """
     memory = _Memory(shown, first_read, replaced)
-    result: dict[str, str] = {}
-    theirs_now: dict[str, str] = {}
-    theirs_before: dict[str, str] = {}
-    send: set[str] = set()
-    adopt: set[str] = set()
-    conflicts: set[str] = set()
-    images: dict[str, str] = {}
-    untold: set[str] = set()
+    result, theirs_now, theirs_before, images = (dict[str, str]() for _ in range(4))
+    send, adopt, conflicts, untold = set[str](), set[str](), set[str](), set[str]()
     for name, value in local.items():
         ours = normalise(name, value)
         acknowledged, theirs, stated, image = _both_sides(name, ours, base, remote, in_doubt, memory)
@@ -137,16 +131,8 @@ def merge(
             follow_us = changed_here and (not changed_there or conflict == "local")
         (send if follow_us else adopt).add(name)
         result[name] = ours if follow_us else theirs
-    return Merge(
-        result,
-        theirs_now,
-        theirs_before,
-        frozenset(send),
-        frozenset(adopt),
-        frozenset(conflicts),
-        images,
-        frozenset(untold),
-    )
+    sent, adopted = frozenset(send), frozenset(adopt)
+    return Merge(result, theirs_now, theirs_before, sent, adopted, frozenset(conflicts), images, frozenset(untold))
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,20 @@ def test_no_module_is_longer_than_300_lines():
     assert {path: count for path, count in lines.items() if count > 300} == {}
 
 
+def test_no_function_is_longer_than_40_lines():
+    """Its docstring is not counted: what a caller has to know may be long."""
+    long = {}
+    for path in PACKAGE.rglob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = function.body[0]
+                begins = first.end_lineno + 1 if ast.get_docstring(function) else first.lineno
+                head = first.lineno - function.lineno
+                if (count := head + function.end_lineno - begins + 1) > 40:
+                    long[f"{path.relative_to(PACKAGE)}: {function.name}"] = count
+    assert long == {}
+
+
 @pytest.mark.parametrize(
     ("pattern", "home"),
     [

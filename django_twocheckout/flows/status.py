@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -141,11 +141,7 @@ def status(
     now = now_at(next(iter(accounts), None), database)
     by_account, configured = _counts(customers), _configured(account)
     counts = _sum(by_account.values())
-    there = customers.filter(presence=Presence.THERE)
-    failed = there.filter(sync_state=SyncState.FAILED).order_by().values_list("error_code")
-    failures = dict(failed.annotate(count=Count("pk")).order_by("-count", "error_code"))
-    oldest = there.filter(sync_state=SyncState.PENDING).order_by("pending_since", "pk")
-    oldest_pk, oldest_since = oldest.values_list("pk", "pending_since").first() or (None, None)
+    oldest_pk, oldest_since = _oldest_pending(customers)
     return Status(
         now=now,
         accounts=[_account(alias, accounts, by_account.get(alias, Counter())) for alias in configured],
@@ -155,21 +151,37 @@ def status(
         in_flight=customers.filter(lease_expires_at__gt=database_now()).count(),
         oldest_pending=oldest_since,
         oldest_pending_pk=oldest_pk,
-        failures=failures,
+        failures=_failures(customers),
         paused_since=paused.opened_at if paused else None,
         paused_until=paused.open_until if paused else None,
         paused_now=paused.is_open if paused else False,
         pause_reason=AnotherMerchantCode().words if to_confirm else paused.reason if paused else "",
         paused_account=to_confirm[0] if to_confirm else paused.alias if paused else "",
         to_confirm=to_confirm,
-        unknown_accounts={
-            alias: some.total() for alias, some in by_account.items() if configured and alias not in configured
-        },
+        unknown_accounts=_unknown(by_account, configured),
         enabled=Conf.ENABLED.raw() is not False,
         swept_at=min(swept, default=None),
         worked_at=max(worked, default=None),
         standstill=standstill(database, accounts) is not None,
     )
+
+
+def _unknown(by_account: Mapping[str, Counter[str]], configured: Sequence[str]) -> dict[str, int]:
+    """The number of customers by account that the settings do not have. Empty if these cannot be read."""
+    return {alias: some.total() for alias, some in by_account.items() if configured and alias not in configured}
+
+
+def _failures(customers: CustomerQuerySet) -> dict[str, int]:
+    """The number of failed customers by code, the most frequent first."""
+    failed = customers.filter(presence=Presence.THERE, sync_state=SyncState.FAILED).order_by().values_list("error_code")
+    return dict(failed.annotate(count=Count("pk")).order_by("-count", "error_code"))
+
+
+def _oldest_pending(customers: CustomerQuerySet) -> tuple[Key | None, datetime | None]:
+    """The customer that waits for longest, and since when."""
+    pending = customers.filter(presence=Presence.THERE, sync_state=SyncState.PENDING)
+    oldest = pending.order_by("pending_since", "pk").values_list("pk", "pending_since")
+    return oldest.first() or (None, None)
 
 
 def failed_keys(most: int, account: str | None = None, *, database: str | None = None) -> Iterator[Key]:

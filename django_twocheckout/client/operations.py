@@ -215,9 +215,9 @@ class TwoCheckoutClient:
         own."""
         return new_session(self.base_url)
 
-    def _session(self) -> requests.Session:
-        """This thread's session."""
-        return self._senders.mine(self._new_sender).session
+    def _sender(self) -> Sender:
+        """This thread's sender."""
+        return self._senders.mine(self._new_sender)
 
     def _new_sender(self) -> Sender:
         return Sender(guarded(self.create_session(), self.base_url), self.base_url)
@@ -235,7 +235,7 @@ class TwoCheckoutClient:
         address = path.format(*(path_segment(route, segment) for segment in segments))
         body = None if information is None else json_body(route, information)
         values = [*segments, *(query or {}).values(), *(information or {}).values()]
-        sender = self._senders.mine(self._new_sender)
+        sender = self._sender()
         with Call(time.monotonic() + sum(self.timeout)) as call:
             request = self._signature(sender.prepare(route, method, address, query, body))
             self._local.requests_sent, self._local.last_status = self.requests_sent + 1, None

@@ -28,8 +28,8 @@ class ClaimSource(Protocol):
 class DueRows:
     """An account's rows that are due: those just changed, then the longest due first, then what was asked for.
 
-    The row with the key *first* precedes all others. *retries_first*: the first claim of several rows
-    begins with retries, so that they are not put off for ever by a queue of rows just changed.
+    The row with the key *first* precedes all others. *retries_first*: the first claim of several rows begins with
+    retries, so that they are not put off for ever by a queue of rows just changed.
     """
 
     def __init__(
@@ -53,16 +53,12 @@ class DueRows:
             claims = claim(first, Verb.PUSH, source=self.source, wait=False)
             self.first = None
         with released_on_error(claims):
-            if claims and not self.customers.due().exists():
-                # Most wake-ups are for one row, and claiming takes as long for none as for many.
-                if self._asks_are_due():
-                    claims[:] = ask_claims.attach(claims, self.account)
-                return claims
             if self.retries_first and most > 1:
                 self.retries_first = False
                 again = self.customers.due_again()[: most - len(claims)]
                 claims += claim(again, Verb.PUSH, source=self.source, wait=False)
-            if len(claims) < most:
+            # Most wake-ups are for one row, and claiming takes as long for none as for many.
+            if len(claims) < most and (not claims or self.customers.due().exists()):
                 due = self.customers.due()[: most - len(claims)]
                 claims += claim(due, Verb.PUSH, source=self.source, wait=False)
             if self._asks_are_due():

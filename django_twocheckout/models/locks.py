@@ -56,15 +56,7 @@ def update_free(rows: models.QuerySet[M], **values: object) -> int:
 
     Tries again for half a second while there are such rows and all are held. Marks no customer as pending.
     """
-    if not has_row_locks(rows.db):
-        return _update(rows, values)
-    for _attempt in attempts():
-        with transaction.atomic(using=rows.db):
-            if pks := lock_rows(rows):
-                return _update(rows.filter(pk__in=pks), values)
-        if not rows.exists():
-            break
-    return 0
+    return _update_unlocked(rows, values, every=False)
 
 
 def update_all(rows: models.QuerySet[M], **values: object) -> int:
@@ -72,13 +64,18 @@ def update_all(rows: models.QuerySet[M], **values: object) -> int:
 
     Returns the number of updated rows. Rows held for longer than half a second stay as they are.
     """
+    return _update_unlocked(rows, values, every=True)
+
+
+def _update_unlocked(rows: models.QuerySet[M], values: dict[str, object], *, every: bool) -> int:
     if not has_row_locks(rows.db):
         return _update(rows, values)
     count = 0
     for _attempt in attempts():
         with transaction.atomic(using=rows.db):
-            count += _update(rows.filter(pk__in=lock_rows(rows)), values)
-        if not rows.exists():
+            if pks := lock_rows(rows):
+                count += _update(rows.filter(pk__in=pks), values)
+        if (count and not every) or not rows.exists():
             break
     return count
 

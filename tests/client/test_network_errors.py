@@ -61,7 +61,7 @@ def test_client_certificate__that_does_not_do(monkeypatch, certificate, wrong, n
 
     with serving(answering, certificate) as server:
         client = client_of(server, timeout=20)
-        client._session().cert = wrong if name == "wrong" else name
+        client._sender().session.cert = wrong if name == "wrong" else name
         with pytest.raises(NoSecureConnection):
             client.retrieve_customer("1")
 

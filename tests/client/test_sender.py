@@ -96,7 +96,7 @@ def test_headers__of_the_session_and_those_set_later():
     with recording() as (server, received):
         client = client_of(server, WithHeaders, timeout=20)
         client.update_customer("1", {})
-        client._session().headers["X-Team"] = "support"
+        client._sender().session.headers["X-Team"] = "support"
         client.update_customer("1", {})
 
     assert [re.findall(rb"X-Team: (\w+)", one) for one in received] == [[b"billing"], [b"support"]]
@@ -145,7 +145,7 @@ def test_no_body__is_kept():
     with recording() as (server, _received):
         client = client_of(server, timeout=20)
         client.update_customer("1", {"City": "Ockham"})
-        kept = client._senders.mine(client._new_sender)._prepared.values()
+        kept = client._sender()._prepared.values()
 
     assert [request.body for request in kept] == [None]
 

@@ -62,7 +62,7 @@ def test_two_threads_at_once__have_a_connection_each(server, client, push):
     at_once = threading.Barrier(2)
 
     def held():
-        client._session()
+        client._sender()
         at_once.wait(10)
         push()
 
@@ -134,7 +134,7 @@ def test_a_thread_that_cannot_be_started__closes_the_connection_at_once(server, 
 
 def test_release__twice_or_without_a_session(client):
     client.release()
-    client._session()
+    client._sender()
     client.release()
     client.release()
     client.close()

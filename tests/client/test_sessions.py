@@ -22,9 +22,9 @@ def test_session__is_kept_alive_within_a_thread_and_not_shared_between_threads(t
 
     def use():
         client.retrieve_customer(reference)
-        first = client._session()
+        first = client._sender().session
         client.retrieve_customer(reference)
-        seen.append((first, client._session()))
+        seen.append((first, client._sender().session))
 
     threads = [threading.Thread(target=use) for _ in range(2)]
     for thread in threads:
@@ -39,25 +39,25 @@ def test_session__is_kept_alive_within_a_thread_and_not_shared_between_threads(t
 
 
 def test_session__is_new_after_a_fork(client, monkeypatch):
-    parent = client._session()
+    parent = client._sender().session
     monkeypatch.setattr(os, "getpid", lambda: -1)
 
-    assert client._session() is not parent
+    assert client._sender().session is not parent
 
 
 def test_session__is_new_after_close(client):
-    before = client._session()
+    before = client._sender().session
     client.close()
     client.close()
 
-    assert client._session() is not before
+    assert client._sender().session is not before
 
 
 def test_session__takes_the_proxy_from_the_environment(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/own.pem")
 
-    session = TwoCheckoutClient(**CREDENTIALS)._session()
+    session = TwoCheckoutClient(**CREDENTIALS)._sender().session
 
     assert session.proxies["https"] == "http://proxy.example:3128"
     assert session.verify == "/etc/ssl/own.pem"
@@ -75,5 +75,5 @@ def test_cookies__are_not_kept(made):
         client = client_of(server, made, timeout=20)
         for _ in range(3):
             client.retrieve_customer("1")
-        assert len(client._session().cookies) == 0
+        assert len(client._sender().session.cookies) == 0
     assert b"Cookie:" not in b"".join(request for _number, request in server.requests)
